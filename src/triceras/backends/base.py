@@ -1,0 +1,202 @@
+"""What a backend provides.
+
+A backend is one object. It holds a table of op bodies (``table``: op name -> function over native tensors of equal dtype)
+and the methods below. Only ops marked ``@primitive`` need a body; a body for a ``@composite`` replaces its definition.
+Everything outside ``backends/``, ``interop/`` and ``export/`` asks for a capability and never for a name.
+
+To add a backend: subclass ``Backend``, and point an entry point of the group ``triceras.backends`` at an instance.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from triceras.core import dtypes
+from triceras.core.errors import UnsupportedError
+
+Tensor = Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spec:
+    """The shape and dtype of a tensor that needn't exist; None is a size not known yet."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    sparse: bool = False
+
+
+class Backend:
+    """The protocol, with generic bodies where one exists."""
+
+    #: The name users choose it by.
+    name: str = ""
+    #: The classes whose instances are this backend's tensors, tracers included.
+    tensor_types: tuple[type, ...] = ()
+    #: Whether it can differentiate and so train.
+    trains: bool = True
+    #: Op name -> function over native tensors.
+    table: Mapping[str, Callable[..., Any]] = {}
+    #: The ops whose bodies take Python numbers beside tensors.
+    takes_scalars: frozenset[str] = frozenset()
+    #: Mixed into ``Variable`` and ``Layer`` so that they are at home in the framework; None where nothing is needed.
+    variable_mixin: type | None = None
+    layer_mixin: type | None = None
+    #: The dtype of a seed generator's state: two words.
+    seed_dtype: str = "uint32"
+    #: Rule name -> a kernel ``(optimizer, gradients, variables, learning_rate)`` that updates all variables and returns True,
+    #: or False where it can't take these.
+    optimizer_kernels: Mapping[str, Callable[..., Any]] = {}
+    #: Whether those kernels and assignments change tensors in place.
+    updates_in_place: bool = False
+    #: Whether a ``train_step`` override takes ``(state, data)`` and returns ``(logs, state)``.
+    functional_steps: bool = False
+
+    def _with_cast(self, table: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+        """A table with the op ``cast``, which is this class's method."""
+
+        def cast(x: Tensor, dtype: Any) -> Tensor:
+            return self.cast(x, self.canonical(dtypes.standardize_dtype(dtype)))
+
+        return table | {"cast": cast}
+
+    # ---- tensors ----------------------------------------------------------------------------------------------------
+
+    def convert_to_tensor(self, x: Any, dtype: str | None = None) -> Tensor:
+        """A native tensor from an array, number, nested list or tensor; without a copy where possible.
+
+        With no dtype, Python floats become ``config.floatx()``, Python integers int32, arrays keep theirs.
+        """
+        raise NotImplementedError
+
+    def to_numpy(self, x: Tensor) -> np.ndarray:
+        """The values on the host."""
+        raise NotImplementedError
+
+    def cast(self, x: Tensor, dtype: str) -> Tensor:
+        """A native tensor in another dtype; complex to real keeps the real part."""
+        raise NotImplementedError
+
+    def dtype_of(self, x: Tensor) -> str:
+        """The name of a tensor's dtype."""
+        raise NotImplementedError
+
+    def shape_of(self, x: Tensor) -> tuple[int | None, ...]:
+        """The static shape; None where a tracer doesn't know a size."""
+        return tuple(x.shape)
+
+    def dynamic_shape(self, x: Tensor) -> tuple[Any, ...]:
+        """The shape with scalar tensors for the sizes that a tracer doesn't know."""
+        return tuple(x.shape)
+
+    def canonical(self, dtype: str) -> str:
+        """The dtype this framework, as it is set up, gives for one that was asked for."""
+        return dtype
+
+    def block(self, x: Any) -> None:
+        """Wait until the values of a nested structure are computed."""
+
+    # ---- state ------------------------------------------------------------------------------------------------------
+
+    def new_state(self, value: Any, dtype: str, trainable: bool) -> Any:
+        """The native thing that holds a variable's value, from an array on the host or a tensor."""
+        raise NotImplementedError
+
+    def read_state(self, state: Any) -> Tensor:
+        """The value that a native holder holds."""
+        return state
+
+    def write_state(self, state: Any, value: Tensor) -> Any:
+        """Store a value; returns the holder, the same one or a new one."""
+        raise NotImplementedError
+
+    def outside_trace(self) -> AbstractContextManager[Any]:
+        """A scope in which operations compute values even while a function is being traced."""
+        return contextlib.nullcontext()
+
+    # ---- devices ----------------------------------------------------------------------------------------------------
+
+    def device_scope(self, name: str) -> AbstractContextManager[Any]:
+        """A scope whose new tensors lie on a device named like ``"cpu:0"`` or ``"gpu:1"``."""
+        raise NotImplementedError
+
+    def list_devices(self, device_type: str | None = None) -> list[str]:
+        """The devices there are, as ``"cpu:0"``, ``"gpu:0"`` …"""
+        raise NotImplementedError
+
+    # ---- functions --------------------------------------------------------------------------------------------------
+
+    def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
+        """The result of a function with a ``Spec`` for each tensor, without computing; all sizes given are known."""
+        raise NotImplementedError
+
+    def value_and_grad(self, function: Callable[..., Any], parameters: list[Tensor]) -> tuple[Any, Any, list[Tensor]]:
+        """For ``function(parameters) -> (scalar, auxiliary)``: the scalar, the auxiliary value and the gradients."""
+        raise UnsupportedError(f"The {self.name} backend does not differentiate; train on jax, torch or tensorflow.")
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        """A scope in which nothing is recorded for differentiation."""
+        return contextlib.nullcontext()
+
+    def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
+        """A compiled version of a pure function over nested structures of tensors."""
+        return function
+
+    def step_loop(
+        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool = True
+    ) -> StepLoop:
+        """A pure step over the values of some variables, to be run once or many times in one call."""
+        return StepLoop(self, step, variables, constants)
+
+    def stateful_step(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
+        """A function over a flat list of tensors that reads and assigns variables, compiled where the framework can."""
+        return function
+
+    def prefers_jit(self, model: Any) -> bool:
+        """What ``jit_compile="auto"`` means for a model here."""
+        return True
+
+
+class StepLoop:
+    """Runs a pure step again and again over variables; this one is plain Python, backends bring compiled ones.
+
+    ``step(values, constants, batch) -> (new_values, output)``: the values of the variables that it changes, of those that it
+    only reads, a flat list of tensors, and any structure of tensors.
+    """
+
+    def __init__(
+        self, backend: Backend, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = ()
+    ) -> None:
+        self.backend = backend
+        self.step = step
+        self.variables = list(variables)
+        self.constants = list(constants)
+        #: Why the step isn't compiled although it was to be; None where it is or needn't be.
+        self.fallback: str | None = None
+
+    def values(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The stored values of both kinds of variables."""
+        return [v.stored_value for v in self.variables], [v.stored_value for v in self.constants]
+
+    def store(self, values: list[Tensor]) -> None:
+        """Give the variables new values."""
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.store(value)
+
+    def run(self, batch: list[Tensor]) -> Any:
+        """One step over a batch at hand; returns its output."""
+        values, output = self.step(*self.values(), batch)
+        self.store(values)
+        return output
+
+    def run_many(self, data: list[Tensor], index: Tensor, start: int, stop: int) -> None:
+        """Steps ``start`` to ``stop``: step i takes the rows ``index[i]`` of each array of the data."""
+        take = self.backend.table["take"]
+        for i in range(start, stop):
+            self.run([take(array, index[i], axis=0) for array in data])

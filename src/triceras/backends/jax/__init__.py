@@ -1,0 +1,5 @@
+"""The jax backend."""
+
+from triceras.backends.jax.backend import BACKEND
+
+__all__ = ["BACKEND"]

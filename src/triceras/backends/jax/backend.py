@@ -1,0 +1,130 @@
+"""JAX as a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from triceras.backends import registry, tables
+from triceras.backends.base import Backend, Spec, StepLoop
+from triceras.backends.jax.loop import JaxLoop
+from triceras.core import dtypes, settings
+
+_SHORT = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
+
+
+class VariableMixin:
+    """Lets a variable stand wherever JAX takes an array."""
+
+    value: Any
+
+    def __jax_array__(self) -> jax.Array:
+        return self.value
+
+
+class JaxBackend(Backend):
+    """Arrays of jax, transformed and compiled by it."""
+
+    name = "jax"
+    tensor_types = (jax.Array, jax.core.Tracer, type(jnp.zeros(())))
+    variable_mixin = VariableMixin
+    functional_steps = True
+    takes_scalars = frozenset(
+        "add subtract multiply divide power maximum minimum equal not_equal greater greater_equal less less_equal".split()
+    )
+
+    def __init__(self) -> None:
+        self.table = self._with_cast(tables.gather("triceras.backends.jax"))
+
+    def canonical(self, dtype: str) -> str:
+        return dtype if jax.config.jax_enable_x64 else _SHORT.get(dtype, dtype)
+
+    def convert_to_tensor(self, x: Any, dtype: str | None = None) -> jax.Array:
+        if isinstance(x, jax.Array):
+            return x if dtype is None or x.dtype == dtype else self.cast(x, dtype)
+        if dtype is None:
+            dtype = _default_dtype(x)
+        return jnp.asarray(_host(x), None if dtype is None else dtypes.numpy_dtype(self.canonical(dtype)))
+
+    def to_numpy(self, x: jax.Array) -> np.ndarray:
+        return np.asarray(x)
+
+    def cast(self, x: jax.Array, dtype: str) -> jax.Array:
+        x = jnp.asarray(x)
+        if jnp.iscomplexobj(x) and not dtypes.is_complex_dtype(dtype):
+            x = x.real
+        return x.astype(dtypes.numpy_dtype(self.canonical(dtype)))
+
+    def dtype_of(self, x: jax.Array) -> str:
+        return dtypes.standardize_dtype(x.dtype)
+
+    def block(self, x: Any) -> None:
+        jax.block_until_ready(x)
+
+    def new_state(self, value: Any, dtype: str, trainable: bool) -> jax.Array:
+        # A copy: JAX may alias host memory, and a compiled step gives its inputs' memory away.
+        return jnp.array(_host(value), dtypes.numpy_dtype(self.canonical(dtype)))
+
+    def write_state(self, state: jax.Array, value: jax.Array) -> jax.Array:
+        return value
+
+    def outside_trace(self) -> AbstractContextManager[Any]:
+        return jax.ensure_compile_time_eval()
+
+    def device_scope(self, name: str) -> AbstractContextManager[Any]:
+        kind, _, number = name.partition(":")
+        try:
+            devices = jax.devices("gpu" if kind == "cuda" else kind)
+            return jax.default_device(devices[int(number or 0)])
+        except (RuntimeError, IndexError) as error:
+            raise ValueError(f"jax has no device {name!r}. Expected one of: {', '.join(self.list_devices())}.") from error
+
+    def list_devices(self, device_type: str | None = None) -> list[str]:
+        devices = [*jax.devices("cpu")] if jax.default_backend() == "cpu" else [*jax.devices("cpu"), *jax.devices()]
+        names = [f"{device.platform}:{device.id}" for device in devices]
+        return [name for name in names if device_type in (None, name.partition(":")[0])]
+
+    def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
+        shapes = [jax.ShapeDtypeStruct(s.shape, dtypes.numpy_dtype(self.canonical(s.dtype))) for s in specs]
+        result = jax.eval_shape(function, *shapes)
+        return jax.tree.map(lambda x: Spec(tuple(x.shape), self.dtype_of(x)), result)
+
+    def value_and_grad(self, function: Callable[..., Any], parameters: list[Any]) -> tuple[Any, Any, list[Any]]:
+        (value, auxiliary), gradients = jax.value_and_grad(function, has_aux=True)(parameters)
+        return value, auxiliary, gradients
+
+    def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
+        return jax.jit(function) if jit else function
+
+    def step_loop(
+        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool = True
+    ) -> StepLoop:
+        return (JaxLoop if jit else StepLoop)(self, step, variables, constants)
+
+
+def _host(x: Any) -> Any:
+    """Something ``jnp.asarray`` takes."""
+    if isinstance(x, jax.Array | np.ndarray | bool | int | float | complex):
+        return x
+    if isinstance(x, list | tuple) and _holds_tensors(x):
+        return jnp.stack([jnp.asarray(_host(v)) for v in x])
+    return registry.adopt(x, BACKEND, jax.dlpack.from_dlpack)
+
+
+def _default_dtype(x: Any) -> str | None:
+    if hasattr(x, "dtype"):
+        return dtypes.standardize_dtype(x.dtype)
+    kind = np.asarray(x).dtype.kind if not isinstance(x, list | tuple) or not _holds_tensors(x) else ""
+    return {"f": settings.floatx(), "i": "int32", "c": "complex64", "b": "bool"}.get(kind)
+
+
+def _holds_tensors(x: Any) -> bool:
+    return isinstance(x, jax.Array) or (isinstance(x, list | tuple) and any(map(_holds_tensors, x)))
+
+
+BACKEND = JaxBackend()

@@ -1,0 +1,55 @@
+"""Control flow, in JAX: its own structured loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def _while_loop(cond: Callable[..., Any], body: Callable[..., Any], values: Any, limit: int | None) -> Any:
+    if limit is None:
+        return jax.lax.while_loop(lambda v: cond(*v), lambda v: body(*v), values)
+    start = (jnp.zeros((), jnp.int32), values)
+    return jax.lax.while_loop(
+        lambda state: (state[0] < limit) & cond(*state[1]), lambda state: (state[0] + 1, body(*state[1])), start
+    )[1]
+
+
+def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    return jax.lax.cond(jnp.asarray(pred, bool), true_fn, false_fn)
+
+
+def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse: bool, unroll: Any) -> Any:
+    return jax.lax.scan(f, init, xs, length, reverse, unroll)
+
+
+def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    def body(*args: Any, **kwargs: Any) -> Any:
+        @jax.custom_gradient
+        def function(*inner: Any) -> Any:
+            value, grad = f(*inner, **kwargs)
+            return value, lambda upstream: _as_many(grad(upstream), len(inner))
+
+        return function(*args)
+
+    return body
+
+
+def _as_many(gradients: Any, count: int) -> Any:
+    """JAX wants one gradient alone for one argument, else a tuple."""
+    gradients = tuple(gradients) if isinstance(gradients, list | tuple) else (gradients,)
+    return gradients[0] if count == 1 else gradients
+
+
+TABLE = {
+    "cond": _cond,
+    "switch": lambda index, branches, *operands: jax.lax.switch(index, branches, *operands),
+    "while_loop": _while_loop,
+    "fori_loop": jax.lax.fori_loop,
+    "scan": _scan,
+    "vectorized_map": lambda function, elements: jax.vmap(function)(elements),
+    "custom_gradient": _custom_gradient,
+}

@@ -1,0 +1,53 @@
+"""Element by element, in JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.scipy import special
+
+
+def _clip(x: jax.Array, x_min: Any, x_max: Any) -> jax.Array:
+    return jnp.clip(x, x_min, x_max)
+
+
+def _divide_no_nan(x1: jax.Array, x2: jax.Array) -> jax.Array:
+    safe = jnp.where(x2 == 0, 1, x2)
+    return jnp.where(x2 == 0, 0, x1 / safe)
+
+
+def _round(x: jax.Array, decimals: int = 0) -> jax.Array:
+    if not jnp.issubdtype(x.dtype, jnp.integer):
+        return jnp.round(x, decimals)
+    if decimals >= 0:
+        return x
+    scale = 10**-decimals
+    quotient, twice = x // scale, x % scale * 2
+    up = (twice > scale) | ((twice == scale) & (quotient % 2 == 1))
+    return (quotient + up.astype(x.dtype)) * scale
+
+
+#: What carries the same name in ``jax.numpy``.
+_NAMES = """
+add subtract multiply divide floor_divide mod fmod power negative abs fabs sign square sqrt cbrt reciprocal floor ceil
+trunc maximum minimum fmax fmin heaviside hypot nextafter gcd lcm real imag conj angle exp exp2 expm1 log log1p log2
+log10 logaddexp sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh arctan2 i0 sinc equal
+not_equal less less_equal greater greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite
+isposinf isneginf signbit isreal bitwise_and bitwise_or bitwise_xor bitwise_not nan_to_num nonzero
+""".split()
+
+TABLE = {name: getattr(jnp, name) for name in _NAMES} | {
+    "stop_gradient": jax.lax.stop_gradient,
+    "rsqrt": jax.lax.rsqrt,
+    "divide_no_nan": _divide_no_nan,
+    "clip": _clip,
+    "round": _round,
+    "erf": special.erf,
+    "erfc": special.erfc,
+    "erfinv": special.erfinv,
+    "bitwise_left_shift": jnp.left_shift,
+    "bitwise_right_shift": jnp.right_shift,
+    "select_where": lambda condition, x1, x2: jnp.where(condition != 0, x1, x2),
+}

@@ -1,0 +1,19 @@
+"""Linear algebra, in JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+
+def _matmul(x1: jax.Array, x2: jax.Array) -> jax.Array:
+    return jnp.matmul(x1, x2, preferred_element_type=jnp.int32 if x1.dtype == jnp.int8 else None)
+
+
+def _einsum(operands: Sequence[jax.Array], subscripts: str) -> jax.Array:
+    return jnp.einsum(subscripts, *operands)
+
+
+TABLE = {"matmul": _matmul, "tensordot": jnp.tensordot, "einsum_of": _einsum}

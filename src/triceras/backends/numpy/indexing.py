@@ -1,0 +1,73 @@
+"""Positions, in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+_SCATTER: dict[str | None, Callable[..., Any]] = {
+    "add": np.add.at,
+    "max": np.maximum.at,
+    "min": np.minimum.at,
+    "mul": np.multiply.at,
+}
+
+
+def _scatter_into(
+    inputs: np.ndarray, indices: np.ndarray, updates: np.ndarray, reduction: str | None = None
+) -> np.ndarray:
+    result = np.array(inputs)
+    at = tuple(np.moveaxis(indices, -1, 0))
+    if reduction is None:
+        result[at] = updates
+    else:
+        _SCATTER[reduction](result, at, updates)
+    return result
+
+
+def _block(inputs: np.ndarray, start_indices: Any, shape: Any) -> tuple[slice, ...]:
+    """The block as slices, moved inwards where it would stick out."""
+    starts = [int(s) for s in start_indices]
+    sizes = [d - s if n == -1 else n for d, s, n in zip(inputs.shape, starts, shape, strict=True)]
+    starts = [min(max(s, 0), d - n) for s, d, n in zip(starts, inputs.shape, sizes, strict=True)]
+    return tuple(slice(s, s + n) for s, n in zip(starts, sizes, strict=True))
+
+
+def _slice_update(inputs: np.ndarray, start_indices: Any, updates: np.ndarray) -> np.ndarray:
+    result = np.array(inputs)
+    result[_block(inputs, start_indices, updates.shape)] = updates
+    return result
+
+
+def _argsort(x: np.ndarray, axis: int | None = -1) -> np.ndarray:
+    return np.argsort(x, axis, kind="stable").astype(np.int32)
+
+
+def _top_k(x: np.ndarray, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    ascending = np.argsort(x[..., ::-1], -1, kind="stable")[..., ::-1][..., :k]
+    indices = x.shape[-1] - 1 - ascending
+    return np.take_along_axis(x, indices, -1), indices.astype(np.int32)
+
+
+def _take_along_axis(x: np.ndarray, indices: np.ndarray, axis: int | None = None) -> np.ndarray:
+    return np.take_along_axis(x, indices, axis)
+
+
+def _searchsorted(sorted_sequence: np.ndarray, values: np.ndarray, side: Any = "left") -> np.ndarray:
+    return np.asarray(np.searchsorted(sorted_sequence, values, side)).astype(np.int32)
+
+
+TABLE = {
+    "take": np.take,
+    "take_along_axis": _take_along_axis,
+    "get_item": lambda x, key: x[key],
+    "scatter_into": _scatter_into,
+    "slice": lambda inputs, start_indices, shape: inputs[_block(inputs, start_indices, shape)],
+    "slice_update": _slice_update,
+    "sort": np.sort,
+    "argsort": _argsort,
+    "top_k": _top_k,
+    "searchsorted": _searchsorted,
+}

@@ -1,0 +1,240 @@
+"""Which backends there are, which one owns a value, and which one is active.
+
+Nothing is imported for a value's sake: a tensor's class names the module it comes from, and that framework is loaded
+already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from triceras.backends.base import Backend
+from triceras.core import settings
+from triceras.core.errors import MissingBackendError, MixedBackendsError
+
+#: Backend name -> (the package it needs, what to install).
+FRAMEWORKS = {
+    "jax": ("jax", "pip install 'triceras[jax]'"),
+    "torch": ("torch", "pip install 'triceras[torch]'"),
+    "tensorflow": ("tensorflow", "pip install 'triceras[tensorflow]'"),
+    "numpy": ("numpy", "pip install numpy"),
+}
+TRAINING = ("jax", "torch", "tensorflow")
+ENTRY_POINTS = "triceras.backends"
+
+
+
+class StateHolder:
+    """Marks classes that hold a tensor (``value``) rather than being one; ops unwrap them."""
+
+    value: Any
+    dtype: Any
+
+
+_loaded: dict[str, Backend] = {}
+_lock = threading.RLock()
+_scoped: ContextVar[Backend | None] = ContextVar("backend", default=None)
+_chosen: Backend | None = None
+
+#: Tensor class -> its backend; None for values that any backend may take.
+OWNERS: dict[type, Any] = {}
+
+
+def _installed(package: str) -> bool:
+    return package in sys.modules or importlib.util.find_spec(package) is not None
+
+
+def _external() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
+
+
+def available_backends() -> list[str]:
+    """The names of the backends whose framework is installed, entry points of other packages included."""
+    own = [name for name, (package, _) in FRAMEWORKS.items() if _installed(package)]
+    return own + sorted(set(_external()) - set(own))
+
+
+def get_backend(name: str) -> Backend:
+    """The backend of a name; its framework is loaded if it isn't yet.
+
+    Raises:
+        MissingBackendError: its framework isn't installed.
+        ValueError: no backend has that name.
+    """
+    backend = _loaded.get(name)
+    if backend is None:
+        with _lock:
+            backend = _loaded.get(name) or _load(name)
+    return backend
+
+
+def _load(name: str) -> Backend:
+    if name not in FRAMEWORKS:
+        external = _external()
+        if name not in external:
+            known = ", ".join([*FRAMEWORKS, *sorted(external)])
+            raise ValueError(f"Unknown backend {name!r}. Expected one of: {known}.")
+        backend = external[name].load()
+        backend = backend() if isinstance(backend, type) else backend
+    else:
+        package, remedy = FRAMEWORKS[name]
+        if not _installed(package):
+            raise MissingBackendError(f"The backend {name!r} needs the package {package!r}, which isn't installed: {remedy}")
+        backend = importlib.import_module(f"triceras.backends.{name}").BACKEND
+    register_backend(backend)
+    return backend
+
+
+def register_backend(backend: Backend) -> None:
+    """Make a backend known by its name and its tensors' classes."""
+    _loaded[backend.name] = backend
+    for known in [cls for cls, owner in OWNERS.items() if owner is None]:
+        del OWNERS[known]
+
+
+# ---- the owner of a value --------------------------------------------------------------------------------------------
+
+_NEUTRAL = ("builtins", "numpy", "ml_dtypes")
+_PACKAGE_OWNERS = {"jax": "jax", "jaxlib": "jax", "torch": "torch", "tensorflow": "tensorflow"}
+
+
+def owner_of_type(cls: type) -> Any:
+    """The backend that owns instances of a class, or None; remembered in ``OWNERS``."""
+    for backend in list(_loaded.values()):
+        if issubclass(cls, backend.tensor_types) and cls.__module__.partition(".")[0] not in _NEUTRAL:
+            return OWNERS.setdefault(cls, backend)
+    for base in cls.__mro__:
+        package = base.__module__.partition(".")[0]
+        name = _PACKAGE_OWNERS.get(package)
+        if name and name not in _loaded and name in sys.modules:
+            backend = get_backend(name)
+            if issubclass(cls, backend.tensor_types):
+                return OWNERS.setdefault(cls, backend)
+    return OWNERS.setdefault(cls, None)
+
+
+def owner_of(x: Any) -> Any:
+    """The backend that owns a tensor, or None."""
+    cls = type(x)
+    try:
+        return OWNERS[cls]
+    except KeyError:
+        return owner_of_type(cls)
+
+
+def mixed_error(where: str, expected: Backend, received: Backend) -> MixedBackendsError:
+    """The error for tensors of two frameworks in one place."""
+    return MixedBackendsError(
+        f"{where} runs on {expected.name} and received a tensor of {received.name}. Convert it: "
+        f"`with triceras.backend_scope({expected.name!r}): x = triceras.ops.convert_to_tensor(x)`."
+    )
+
+
+def adopt(x: Any, backend: Backend, from_dlpack: Callable[[Any], Any] | None = None) -> Any:
+    """What a backend can convert in place of any value: another framework's tensor comes by DLPack, else through the host.
+
+    Args:
+        x: a tensor of another backend, a variable, or anything ``np.asarray`` takes.
+        backend: who wants it.
+        from_dlpack: its importer.
+    """
+    if isinstance(x, StateHolder):
+        x = x.value
+    owner = owner_of(x)
+    if owner is None or owner is backend:
+        return np.asarray(x)
+    if from_dlpack is not None and hasattr(x, "__dlpack__"):
+        with contextlib.suppress(RuntimeError, BufferError, TypeError, ValueError):  # a dtype or device it can't carry
+            return from_dlpack(x.detach() if hasattr(x, "detach") else x)
+    return owner.to_numpy(x)
+
+
+# ---- the active backend ----------------------------------------------------------------------------------------------
+
+
+def active() -> Backend:
+    """The backend that runs what no tensor decides."""
+    return _scoped.get() or _chosen or _choose()
+
+
+def _choose() -> Backend:
+    global _chosen
+    with _lock:
+        if _chosen is None:
+            _chosen = get_backend(_detect())
+    return _chosen
+
+
+def _detect() -> str:
+    for variable in ("TRICERAS_BACKEND", "KERAS_BACKEND"):
+        if os.environ.get(variable):
+            return os.environ[variable]
+    if settings.values.user_backend:
+        return settings.values.user_backend
+    for name in TRAINING:
+        if FRAMEWORKS[name][0] in sys.modules:
+            return name
+    return next((name for name in TRAINING if _installed(FRAMEWORKS[name][0])), "numpy")
+
+
+def backend() -> str:
+    """The name of the active backend.
+
+    Example:
+        >>> with backend_scope("numpy"):
+        ...     backend()
+        'numpy'
+    """
+    return active().name
+
+
+def set_backend(backend: str) -> None:
+    """Choose the backend of this process; layers made before keep theirs."""
+    global _chosen
+    _chosen = get_backend(backend)
+
+
+@contextlib.contextmanager
+def backend_scope(backend: str | Backend) -> Iterator[Backend]:
+    """Run a block on a backend, by name; scopes nest and threads don't see one another's.
+
+    Args:
+        backend: ``"jax"``, ``"torch"``, ``"tensorflow"``, ``"numpy"`` or a name that another package registered.
+
+    Example:
+        >>> with backend_scope("numpy") as current:
+        ...     current.name
+        'numpy'
+    """
+    chosen = get_backend(backend) if isinstance(backend, str) else backend
+    token = _scoped.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _scoped.reset(token)
+
+
+class use:  # noqa: N801
+    """The same as ``backend_scope`` for a backend at hand, at the cost of a context variable; for the call path."""
+
+    __slots__ = ("_token", "backend")
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    def __enter__(self) -> None:
+        self._token = _scoped.set(self.backend)
+
+    def __exit__(self, *error: object) -> None:
+        _scoped.reset(self._token)

@@ -1,0 +1,146 @@
+"""TensorFlow as a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from triceras.backends import registry, tables
+from triceras.backends.base import Backend, Spec, StepLoop
+from triceras.backends.tensorflow.loop import TensorFlowLoop
+from triceras.backends.tensorflow.native import LayerMixin, VariableMixin
+from triceras.core import dtypes, settings
+
+DTYPES = {name: getattr(tf, name) for name in dtypes.ALLOWED if hasattr(tf, name)}
+DTYPES |= {
+    "float8_e4m3fn": tf.dtypes.experimental.float8_e4m3fn,
+    "float8_e5m2": tf.dtypes.experimental.float8_e5m2,
+}
+
+
+class TensorFlowBackend(Backend):
+    """Tensors of tensorflow, differentiated by tapes, compiled by ``tf.function``."""
+
+    name = "tensorflow"
+    tensor_types = (tf.Tensor, tf.Variable, tf.IndexedSlices, tf.SparseTensor)
+    variable_mixin = VariableMixin
+    layer_mixin = LayerMixin
+    takes_scalars = frozenset(
+        "add subtract multiply divide power maximum minimum equal not_equal greater greater_equal less less_equal".split()
+    )
+
+    def __init__(self) -> None:
+        self.table = self._with_cast(tables.gather("triceras.backends.tensorflow"))
+
+    def convert_to_tensor(self, x: Any, dtype: str | None = None) -> tf.Tensor:
+        if isinstance(x, tf.Tensor | tf.SparseTensor | tf.IndexedSlices):
+            return x if dtype is None or x.dtype.name == dtype else tf.cast(x, dtype)
+        if isinstance(x, tf.Variable):
+            return x.value() if dtype is None or x.dtype.name == dtype else tf.cast(x, dtype)
+        if isinstance(x, bool | int | float | complex):
+            # By way of NumPy, which casts: TensorFlow refuses True as a number and 2.5 as an integer.
+            x = np.asarray(x)
+            return tf.constant(x.astype(dtypes.numpy_dtype(dtype or _default_dtype(x))))
+        if isinstance(x, list | tuple) and _holds_tensors(x):
+            stacked = tf.stack([self.convert_to_tensor(v) for v in x])
+            return stacked if dtype is None else tf.cast(stacked, dtype)
+        if isinstance(x, list | tuple):
+            x = np.asarray(x)
+            dtype = dtype or _default_dtype(x)
+        else:
+            x = registry.adopt(x, self)
+        if dtype is not None and dtype != "string":
+            x = x.astype(dtypes.numpy_dtype(dtype), copy=False)
+        return tf.convert_to_tensor(x)
+
+    def to_numpy(self, x: Any) -> np.ndarray:
+        if isinstance(x, tf.SparseTensor):
+            x = tf.sparse.to_dense(x)
+        # Through numpy(): a bfloat16 scalar's __array__ gives no array.
+        return np.asarray(tf.convert_to_tensor(x).numpy())
+
+    def cast(self, x: Any, dtype: str) -> Any:
+        if x.dtype.is_complex and not dtypes.is_complex_dtype(dtype):
+            x = tf.math.real(x)
+        return tf.cast(x, dtype)
+
+    def dtype_of(self, x: Any) -> str:
+        return x.dtype.name
+
+    def shape_of(self, x: Any) -> tuple[int | None, ...]:
+        return tuple(x.shape.as_list())
+
+    def dynamic_shape(self, x: Any) -> tuple[Any, ...]:
+        static = x.shape.as_list()
+        if None not in static:
+            return tuple(static)
+        sizes = tf.shape(x)
+        return tuple(sizes[i] if d is None else d for i, d in enumerate(static))
+
+    def new_state(self, value: Any, dtype: str, trainable: bool) -> tf.Variable:
+        with tf.init_scope():
+            return tf.Variable(self.convert_to_tensor(value, dtype), trainable=trainable, dtype=DTYPES[dtype])
+
+    def read_state(self, state: tf.Variable) -> tf.Tensor:
+        return state.value()
+
+    def write_state(self, state: tf.Variable, value: Any) -> tf.Variable:
+        state.assign(value)
+        return state
+
+    def outside_trace(self) -> AbstractContextManager[Any]:
+        return tf.init_scope()
+
+    def device_scope(self, name: str) -> AbstractContextManager[Any]:
+        known = self.list_devices()
+        normal = name if ":" in name else f"{name}:0"
+        if normal not in known:
+            raise ValueError(f"tensorflow has no device {name!r}. Expected one of: {', '.join(known)}.")
+        return tf.device(normal)
+
+    def list_devices(self, device_type: str | None = None) -> list[str]:
+        names = [":".join(d.name.rsplit(":", 2)[-2:]).lower() for d in tf.config.list_logical_devices()]
+        return [name for name in names if device_type in (None, name.partition(":")[0])]
+
+    def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
+        traced = tf.function(function, autograph=False).get_concrete_function(
+            *(tf.TensorSpec(s.shape, DTYPES[s.dtype]) for s in specs)
+        )
+        return tf.nest.map_structure(
+            lambda x: Spec(tuple(x.shape.as_list()), x.dtype.name), traced.structured_outputs
+        )
+
+    def value_and_grad(self, function: Callable[..., Any], parameters: list[Any]) -> tuple[Any, Any, list[Any]]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(parameters)
+            value, auxiliary = function(parameters)
+        gradients = tape.gradient(value, parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return value, auxiliary, [tf.convert_to_tensor(g) for g in gradients]
+
+    def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
+        return tf.function(function, jit_compile=jit, autograph=False, reduce_retracing=True)
+
+    def step_loop(
+        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool = True
+    ) -> StepLoop:
+        return TensorFlowLoop(self, step, variables, constants, jit)
+
+    def stateful_step(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
+        return tf.function(function, jit_compile=jit, autograph=False)
+
+
+def _holds_tensors(x: Any) -> bool:
+    if isinstance(x, list | tuple):
+        return any(map(_holds_tensors, x))
+    return isinstance(x, tf.Tensor | tf.Variable | registry.StateHolder)
+
+
+def _default_dtype(x: np.ndarray) -> str:
+    return {"f": settings.floatx(), "i": "int32", "c": "complex64", "b": "bool"}.get(x.dtype.kind, "string")
+
+
+BACKEND = TensorFlowBackend()

@@ -1,0 +1,69 @@
+"""Control flow, in TensorFlow: its own structured loops, which run eagerly as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+
+def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    return tf.cond(tf.cast(pred, tf.bool), true_fn, false_fn)
+
+
+def _switch(index: Any, branches: list[Callable[..., Any]], *operands: Any) -> Any:
+    index = tf.clip_by_value(tf.cast(index, tf.int32), 0, len(branches) - 1)
+    return tf.switch_case(index, [lambda branch=branch: branch(*operands) for branch in branches])
+
+
+def _while_loop(cond: Callable[..., Any], body: Callable[..., Any], values: Any, limit: int | None) -> Any:
+    return tf.while_loop(cond, body, values, maximum_iterations=limit)
+
+
+def _fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], value: Any) -> Any:
+    upper = tf.cast(upper, tf.int32)
+    start = (tf.cast(lower, tf.int32), value)
+    return tf.while_loop(lambda i, _: i < upper, lambda i, v: (i + 1, body(i, v)), start)[1]
+
+
+def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse: bool, unroll: Any) -> Any:
+    """A ``while_loop`` over arrays of tensors."""
+    flat = [] if xs is None else tf.nest.flatten(xs)
+    rows = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in flat]
+
+    def element(i: Any) -> Any:
+        return None if xs is None else tf.nest.pack_sequence_as(xs, [row.read(i) for row in rows])
+
+    if length == 0:
+        raise ValueError("scan() over no elements can't tell the shape of its outputs.")
+    order = tf.range(length - 1, -1, -1) if reverse else tf.range(length)
+    # The first step runs outside of the loop, which needs to know what the outputs are.
+    first = length - 1 if reverse else 0
+    carry, y = f(init, element(first))
+    outputs = [tf.TensorArray(v.dtype, length, element_shape=v.shape).write(first, v) for v in tf.nest.flatten(y)]
+
+    def step(k: Any, carry: Any, outputs: Any) -> Any:
+        carry, y = f(carry, element(order[k]))
+        return k + 1, carry, [a.write(order[k], v) for a, v in zip(outputs, tf.nest.flatten(y), strict=True)]
+
+    _, carry, outputs = tf.while_loop(
+        lambda k, *_: k < length, step, (tf.constant(1), carry, outputs), maximum_iterations=length - 1
+    )
+    stacked = [a.stack() for a in outputs]
+    return carry, tf.nest.pack_sequence_as(y, stacked)
+
+
+def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+    return tf.custom_gradient(f)
+
+
+TABLE = {
+    "cond": _cond,
+    "switch": _switch,
+    "while_loop": _while_loop,
+    "fori_loop": _fori_loop,
+    "scan": _scan,
+    "vectorized_map": lambda function, elements: tf.vectorized_map(function, elements),
+    "custom_gradient": _custom_gradient,
+}

@@ -1,0 +1,193 @@
+"""Convolutions and pooling, in TensorFlow.
+
+Its CPU kernels know the channels last only, groups not at all, and no window that is strided and dilated at once; what
+they lack is done with transposes, slices and several calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from triceras.core import windows
+
+
+def _last(x: tf.Tensor, data_format: str) -> tf.Tensor:
+    if data_format == "channels_last":
+        return x
+    return tf.transpose(x, [0, *range(2, x.shape.rank), 1])
+
+
+def _restored(x: tf.Tensor, data_format: str) -> tf.Tensor:
+    if data_format == "channels_last":
+        return x
+    return tf.transpose(x, [0, x.shape.rank - 1, *range(1, x.shape.rank - 1)])
+
+
+def _padded(x: tf.Tensor, window: Any, strides: Any, dilation: Any, value: float = 0) -> tf.Tensor:
+    """With the padding of ``"same"`` around."""
+    sizes = x.shape.as_list()[1:-1]
+    if None in sizes:
+        raise ValueError(
+            f"Windows of {window} with strides {strides} and dilation {dilation} need known sizes, received {x.shape}."
+        )
+    pads = windows.window_pads(sizes, window, strides, dilation, "same")
+    return tf.pad(x, [(0, 0), *pads, (0, 0)], constant_values=tf.cast(value, x.dtype))
+
+
+def _strided(x: tf.Tensor, strides: Sequence[int]) -> tf.Tensor:
+    return x[(slice(None), *(slice(None, None, s) for s in strides))]
+
+
+def _in_groups(x: tf.Tensor, kernel: tf.Tensor, function: Any) -> tf.Tensor:
+    groups = x.shape[-1] // kernel.shape[-2]
+    pairs = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
+    return tf.concat([function(part, weight) for part, weight in pairs], -1)
+
+
+def _convolve(
+    x: tf.Tensor, kernel: tf.Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
+) -> tf.Tensor:
+    rank = x.shape.rank - 2
+    strides, padding, dilation = windows.conv_arguments(rank, strides, padding, dilation_rate)
+    x = _last(x, data_format)
+    if max(strides) > 1 and max(dilation) > 1:
+        x = _padded(x, kernel.shape[:-2], strides, dilation) if padding == "same" else x
+        y = _convolve(x, kernel, 1, "valid", "channels_last", dilation)
+        return _restored(_strided(y, strides), data_format)
+
+    def plain(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.nn.convolution(x, kernel, strides, padding.upper(), dilations=dilation)
+
+    if kernel.shape[-2] == x.shape[-1]:
+        return _restored(plain(x, kernel), data_format)
+    if kernel.shape[-2] == 1 and rank < 3:
+        channels = x.shape[-1]
+        kernel = tf.reshape(kernel, (*kernel.shape[:-2], channels, kernel.shape[-1] // channels))
+        return _restored(_depthwise(x, kernel, strides, padding, dilation), data_format)
+    return _restored(_in_groups(x, kernel, plain), data_format)
+
+
+def _depthwise(x: tf.Tensor, kernel: tf.Tensor, strides: Any, padding: str, dilation: Any) -> tf.Tensor:
+    """Over one or two axes of a channels-last tensor."""
+    if len(strides) == 1:
+        y = _depthwise(x[:, None], kernel[None], strides * 2, padding, (1, *dilation))
+        return tf.squeeze(y, 1)
+    if strides[0] != strides[1] or (max(strides) > 1 and max(dilation) > 1):
+        x = _padded(x, kernel.shape[:-2], strides, dilation) if padding == "same" else x
+        return _strided(_depthwise(x, kernel, (1, 1), "valid", dilation), strides)
+    return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], padding.upper(), dilations=dilation)
+
+
+def _convolve_depthwise(
+    x: tf.Tensor, kernel: tf.Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
+) -> tf.Tensor:
+    rank = x.shape.rank - 2
+    if rank == 3:
+        kernel = tf.reshape(kernel, (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1]))
+        return _convolve(x, kernel, strides, padding, data_format, dilation_rate)
+    strides, padding, dilation = windows.conv_arguments(rank, strides, padding, dilation_rate)
+    return _restored(_depthwise(_last(x, data_format), kernel, strides, padding, dilation), data_format)
+
+
+def _convolve_transposed(
+    x: tf.Tensor,
+    kernel: tf.Tensor,
+    strides: Any,
+    padding: str,
+    output_padding: Sequence[int | None],
+    data_format: str,
+    dilation_rate: Any,
+) -> tf.Tensor:
+    rank = x.shape.rank - 2
+    strides, padding, dilation = windows.conv_arguments(rank, strides, padding, dilation_rate)
+    x = _last(x, data_format)
+    if max(dilation) > 1:
+        kernel, dilation = _spread_kernel(kernel, dilation), (1,) * rank
+    batch = tf.shape(x)[0]
+    static, dynamic = x.shape.as_list(), tf.shape(x)
+    shapes = [
+        windows.transposed_size(dynamic[i + 1] if static[i + 1] is None else static[i + 1], *arguments[:-1], padding,
+                                arguments[-1])
+        for i, arguments in enumerate(zip(kernel.shape[:-2], strides, dilation, output_padding, strict=True))
+    ]
+    # Whole, then cut: the kernel's own "SAME" takes only some of the sizes.
+    whole = [
+        (dynamic[i + 1] if static[i + 1] is None else static[i + 1]) * s - s + w
+        for i, (w, s) in enumerate(zip(kernel.shape[:-2], strides, strict=True))
+    ]
+    y = tf.nn.conv_transpose(x, kernel, [batch, *whole, kernel.shape[-2]], strides, "VALID")
+    for axis, (size, total) in enumerate(zip(shapes, whole, strict=True), 1):
+        y = _cut(y, axis, size, total, padding)
+    known = [None if isinstance(s, tf.Tensor) else s for s in shapes]
+    y.set_shape([static[0], *known, kernel.shape[-2]])
+    return _restored(y, data_format)
+
+
+def _cut(y: tf.Tensor, axis: int, size: Any, total: Any, padding: str) -> tf.Tensor:
+    """An axis of ``total`` sizes brought to ``size``: cut at both ends for ``"same"``, else at the end or padded there."""
+    if isinstance(size, int) and size == total:
+        return y
+    excess = total - size
+    before = tf.maximum(excess, 0) // 2 if padding == "same" else 0
+    pads = [[0, 0]] * y.shape.rank
+    pads[axis] = [0, tf.maximum(-excess, 0)]
+    y = tf.pad(y, pads)
+    return y[(slice(None),) * axis + (slice(before, before + size),)]
+
+
+def _spread_kernel(kernel: tf.Tensor, dilation: Sequence[int]) -> tf.Tensor:
+    """A kernel with zeros in the gaps."""
+    for axis, d in enumerate(dilation):
+        if d > 1:
+            pads = [[0, 0]] * (kernel.shape.rank + 1)
+            pads[axis + 1] = [0, d - 1]
+            spread = tf.pad(tf.expand_dims(kernel, axis + 1), pads)
+            shape = kernel.shape.as_list()
+            shape[axis] *= d
+            size = windows.extent(kernel.shape[axis], d)
+            kernel = tf.reshape(spread, shape)[(slice(None),) * axis + (slice(0, size),)]
+    return kernel
+
+
+def _pooled(x: tf.Tensor, kind: str, pool_size: Any, strides: Any, padding: str, data_format: str) -> tf.Tensor:
+    rank = x.shape.rank - 2
+    strides, padding, _ = windows.conv_arguments(rank, strides, padding)
+    window = windows.per_axis(pool_size, rank, "pool_size")
+    if any(s > w for s, w in zip(strides, window, strict=True)):
+        return _restored(_sparsely_pooled(_last(x, data_format), kind, window, strides, padding), data_format)
+    return _restored(tf.nn.pool(_last(x, data_format), window, kind, strides, padding.upper()), data_format)
+
+
+def _sparsely_pooled(x: tf.Tensor, kind: str, window: Any, strides: Any, padding: str) -> tf.Tensor:
+    """Pooling with gaps between the windows, which TensorFlow refuses: every place, then some of them."""
+    ones = (1,) * len(window)
+
+    def pooled(x: tf.Tensor, value: float) -> tf.Tensor:
+        x = _padded(x, window, strides, ones, value) if padding == "same" else x
+        return _strided(tf.nn.pool(x, window, kind, ones, "VALID"), strides)
+
+    if kind == "MAX":
+        return pooled(x, x.dtype.min)
+    return pooled(x, 0) / pooled(tf.ones_like(x[:1, ..., :1]), 0)
+
+
+def _pool_max(x: tf.Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> tf.Tensor:
+    if x.dtype.is_floating:
+        return _pooled(x, "MAX", pool_size, strides, padding, data_format)
+    return tf.cast(_pooled(tf.cast(x, tf.float64), "MAX", pool_size, strides, padding, data_format), x.dtype)
+
+
+def _pool_average(x: tf.Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> tf.Tensor:
+    return _pooled(x, "AVG", pool_size, strides, padding, data_format)
+
+
+TABLE = {
+    "convolve": _convolve,
+    "convolve_depthwise": _convolve_depthwise,
+    "convolve_transposed": _convolve_transposed,
+    "pool_max": _pool_max,
+    "pool_average": _pool_average,
+}

@@ -1,0 +1,181 @@
+"""Positions, in TensorFlow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from triceras.backends.tensorflow.elementwise import via
+
+_SMALL = {tf.bool: tf.int32, tf.int8: tf.int32, tf.uint8: tf.int32, tf.int16: tf.int32, tf.uint16: tf.int32}
+
+
+def _sizes(x: tf.Tensor) -> list[Any]:
+    """The sizes, tensors where they aren't known."""
+    dynamic = None if None not in x.shape.as_list() else tf.shape(x)
+    return [dynamic[i] if d is None else d for i, d in enumerate(x.shape.as_list())]
+
+
+def _wrapped(indices: tf.Tensor, size: Any) -> tf.Tensor:
+    """Negative positions counted from the end."""
+    if indices.dtype not in (tf.int32, tf.int64):
+        indices = tf.cast(indices, tf.int32)
+    return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
+
+
+def _take(x: tf.Tensor, indices: tf.Tensor, axis: Any = None) -> tf.Tensor:
+    if axis is None:
+        x, axis = tf.reshape(x, [-1]), 0
+    return tf.gather(x, _wrapped(indices, _sizes(x)[axis]), axis=axis)
+
+
+def _take_along_axis(x: tf.Tensor, indices: tf.Tensor, axis: int | None = None) -> tf.Tensor:
+    if axis is None:
+        x, indices, axis = tf.reshape(x, [-1]), tf.reshape(indices, [-1]), 0
+    rank = x.shape.rank
+    axis = axis % rank
+    indices = _wrapped(indices, _sizes(x)[axis])
+    order = [*(i for i in range(rank) if i != axis), axis]
+    back = [order.index(i) for i in range(rank)]
+    x, indices = tf.transpose(x, order), tf.transpose(indices, order)
+    batch = tf.broadcast_static_shape(x.shape[:-1], indices.shape[:-1])
+    x_sizes, i_sizes = _sizes(x), _sizes(indices)
+    leading = [
+        d if d is not None else tf.maximum(a, b)
+        for d, a, b in zip(batch.as_list(), x_sizes[:-1], i_sizes[:-1], strict=True)
+    ]
+    x = tf.broadcast_to(x, [*leading, x_sizes[-1]])
+    indices = tf.broadcast_to(indices, [*leading, i_sizes[-1]])
+    return tf.transpose(tf.gather(x, indices, axis=-1, batch_dims=rank - 1), back)
+
+
+def _get_item(x: tf.Tensor, key: Any) -> tf.Tensor:
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if all(k is None or k is Ellipsis or isinstance(k, int | slice) for k in keys):
+        return x[key]
+    keys = [tf.convert_to_tensor(k) if not (k is None or isinstance(k, int | slice | type(...))) else k for k in keys]
+    used = sum(0 if k is None or k is Ellipsis else k.shape.rank if _is_mask(k) else 1 for k in keys)
+    at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
+    keys[at : at + 1] = [slice(None)] * (x.shape.rank - used)
+    return _gather(x, keys)
+
+
+def _is_mask(key: Any) -> bool:
+    return isinstance(key, tf.Tensor) and key.dtype == tf.bool
+
+
+def _gather(x: tf.Tensor, keys: list[Any]) -> tf.Tensor:
+    """Slices first, then all tensors at once, in front; then their axes go where NumPy puts them."""
+    positions: list[Any] = []
+    for k in keys:
+        positions += tf.unstack(tf.where(k), k.shape.rank, axis=1) if _is_mask(k) else [k]
+    x = x[tuple(k if k is None or isinstance(k, slice) else slice(None) for k in positions)]
+    places = [i for i, k in enumerate(positions) if isinstance(k, int | tf.Tensor)]
+    sizes = _sizes(x)
+    tensors = [_wrapped(tf.convert_to_tensor(positions[i]), sizes[i]) for i in places]
+    tensors = [tf.cast(t, tf.int32) for t in tensors]
+    zero = sum(tf.zeros_like(t) for t in tensors)
+    index = tf.stack([t + zero for t in tensors], -1)
+    rest = [i for i in range(x.shape.rank) if i not in places]
+    y = tf.gather_nd(tf.transpose(x, [*places, *rest]), index)
+    rank = index.shape.rank - 1
+    if places[-1] - places[0] != len(places) - 1:
+        return y
+    front = places[0]
+    order = [*range(rank, rank + front), *range(rank), *range(rank + front, rank + len(rest))]
+    return tf.transpose(y, order)
+
+
+def _wrapped_rows(indices: tf.Tensor, sizes: list[Any]) -> tf.Tensor:
+    return _wrapped(indices, tf.stack(sizes))
+
+
+def _product(inputs: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor) -> tf.Tensor:
+    """TensorFlow scatters no products: they are taken per place and multiplied in."""
+    depth = indices.shape[-1]
+    sizes = inputs.shape.as_list()
+    row = tf.zeros(indices.shape[:-1], indices.dtype)
+    for i in range(depth):
+        row = row * sizes[i] + indices[..., i]
+    tail = sizes[depth:]
+    count = math.prod(sizes[:depth])
+    factors = tf.math.unsorted_segment_prod(tf.reshape(updates, [-1, *tail]), tf.reshape(row, [-1]), count)
+    return inputs * tf.reshape(factors, sizes)
+
+
+_SCATTER: dict[str | None, Callable[..., Any]] = {
+    None: tf.tensor_scatter_nd_update,
+    "add": tf.tensor_scatter_nd_add,
+    "max": tf.tensor_scatter_nd_max,
+    "min": tf.tensor_scatter_nd_min,
+    "mul": _product,
+}
+
+
+def _scatter_into(inputs: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, reduction: str | None = None) -> tf.Tensor:
+    indices = _wrapped_rows(indices, _sizes(inputs)[: indices.shape[-1]])
+    return _SCATTER[reduction](inputs, indices, updates)
+
+
+def _starts(inputs: tf.Tensor, start_indices: Any, sizes: Any) -> tf.Tensor:
+    """Starts moved inwards so that the block fits."""
+    starts = tf.cast(
+        tf.stack(list(start_indices)) if isinstance(start_indices, list | tuple) else start_indices, tf.int32
+    )
+    return tf.clip_by_value(starts, 0, tf.stack(_sizes(inputs)) - tf.stack(sizes))
+
+
+def _slice(inputs: tf.Tensor, start_indices: Any, shape: Any) -> tf.Tensor:
+    sizes = (
+        [d - s if n == -1 else n for d, s, n in zip(_sizes(inputs), start_indices, shape, strict=True)]
+        if -1 in shape
+        else list(shape)
+    )
+    return tf.slice(inputs, _starts(inputs, start_indices, sizes), sizes)
+
+
+def _slice_update(inputs: tf.Tensor, start_indices: Any, updates: tf.Tensor) -> tf.Tensor:
+    sizes = _sizes(updates)
+    starts = _starts(inputs, start_indices, sizes)
+    ranges = [starts[i] + tf.range(size) for i, size in enumerate(sizes)]
+    places = tf.stack(tf.meshgrid(*ranges, indexing="ij"), -1)
+    return tf.tensor_scatter_nd_update(inputs, places, tf.cast(updates, inputs.dtype))
+
+
+def _sort(x: tf.Tensor, axis: int | None = -1) -> tf.Tensor:
+    return tf.sort(tf.reshape(x, [-1])) if axis is None else tf.sort(x, axis)
+
+
+def _argsort(x: tf.Tensor, axis: int | None = -1) -> tf.Tensor:
+    x, axis = (tf.reshape(x, [-1]), 0) if axis is None else (x, axis)
+    x = tf.cast(x, _SMALL.get(x.dtype, x.dtype))
+    return tf.argsort(x, axis, stable=True)
+
+
+def _top_k(x: tf.Tensor, k: int, sorted: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+    if x.dtype == tf.bool:
+        values, indices = tf.math.top_k(tf.cast(x, tf.int32), k)
+        return tf.cast(values, tf.bool), indices
+    return tuple(tf.math.top_k(x, k))
+
+
+def _searchsorted(sorted_sequence: tf.Tensor, values: tf.Tensor, side: str = "left") -> tf.Tensor:
+    found = tf.searchsorted(sorted_sequence, tf.reshape(values, [-1]), side)
+    return tf.reshape(found, tf.shape(values))
+
+
+TABLE = {
+    "take": _take,
+    "take_along_axis": _take_along_axis,
+    "get_item": _get_item,
+    "scatter_into": _scatter_into,
+    "slice": _slice,
+    "slice_update": _slice_update,
+    "sort": via(_sort, _SMALL),
+    "argsort": _argsort,
+    "top_k": _top_k,
+    "searchsorted": _searchsorted,
+}

@@ -1,0 +1,95 @@
+"""Rearrangements, in TensorFlow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from triceras.core.shapes import normalize_axes
+
+
+def _expand_dims(x: tf.Tensor, axis: Any) -> tf.Tensor:
+    if isinstance(axis, int):
+        return tf.expand_dims(x, axis)
+    for a in normalize_axes(axis, x.shape.rank + len(axis)):
+        x = tf.expand_dims(x, a)
+    return x
+
+
+def _transpose(x: tf.Tensor, axes: Any = None) -> tf.Tensor:
+    return tf.transpose(x, None if axes is None else [a % x.shape.rank for a in axes])
+
+
+def _split(x: tf.Tensor, indices_or_sections: Any, axis: int = 0) -> list[tf.Tensor]:
+    if isinstance(indices_or_sections, int):
+        return tf.split(x, indices_or_sections, axis)
+    size = x.shape[axis]
+    cuts = [int(i) for i in indices_or_sections]
+    if size is not None:
+        cuts = [min(c if c >= 0 else c + size, size) for c in cuts]
+    last = -1 if size is None else size - (cuts[-1] if cuts else 0)
+    sizes = [max(b - a, 0) for a, b in zip([0, *cuts], cuts, strict=False)]
+    return tf.split(x, [*sizes, last], axis)
+
+
+def _repeat(x: tf.Tensor, repeats: Any, axis: int | None = None) -> tf.Tensor:
+    if axis is None:
+        x, axis = tf.reshape(x, [-1]), 0
+    if isinstance(repeats, int):
+        return tf.repeat(x, repeats, axis)
+    counts = [int(r) for r in repeats]
+    if len(counts) == 1:
+        return tf.repeat(x, counts[0], axis)
+    # The positions are known: tf.repeat would hide the result's size, which XLA needs.
+    return tf.gather(x, [i for i, count in enumerate(counts) for _ in range(count)], axis=axis)
+
+
+def _tile(x: tf.Tensor, repeats: Any) -> tf.Tensor:
+    counts = [repeats] if isinstance(repeats, int) else list(repeats)
+    rank = x.shape.rank
+    if len(counts) > rank:
+        x = _expand_dims(x, tuple(range(len(counts) - rank)))
+    return tf.tile(x, [1] * (rank - len(counts)) + counts)
+
+
+def _padded(x: tf.Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> tf.Tensor:
+    if mode == "constant":
+        return tf.pad(x, pad_width, constant_values=tf.cast(constant_values or 0, x.dtype))
+    while any(before or after for before, after in pad_width):
+        # TensorFlow mirrors an axis at most once: longer paddings go in several rounds.
+        limits = [d - 1 if mode == "reflect" else d for d in x.shape]
+        step = [(min(a, n), min(b, n)) for (a, b), n in zip(pad_width, limits, strict=True)]
+        x = tf.pad(x, step, mode.upper())
+        pad_width = [(a - c, b - d) for (a, b), (c, d) in zip(pad_width, step, strict=True)]
+    return x
+
+
+def _flip(x: tf.Tensor, axis: Any = None) -> tf.Tensor:
+    return tf.reverse(x, list(normalize_axes(axis, x.shape.rank)))
+
+
+def _roll(x: tf.Tensor, shift: Any, axis: Any = None) -> tf.Tensor:
+    if axis is None:
+        return tf.reshape(tf.roll(tf.reshape(x, [-1]), shift, 0), tf.shape(x))
+    if not isinstance(axis, int) and isinstance(shift, int):
+        shift = [shift] * len(axis)
+    return tf.roll(x, shift, axis)
+
+
+TABLE = {
+    "reshape": lambda x, newshape: tf.reshape(x, [newshape] if isinstance(newshape, int) else newshape),
+    "squeeze": tf.squeeze,
+    "concatenate": lambda xs, axis=0: tf.concat(xs, axis),
+    "transpose": _transpose,
+    "expand_dims": _expand_dims,
+    "stack": lambda x, axis=0: tf.stack(x, axis),
+    "unstack": tf.unstack,
+    "split": _split,
+    "repeat": _repeat,
+    "tile": _tile,
+    "padded": _padded,
+    "flip": _flip,
+    "roll": _roll,
+    "broadcast_to": lambda x, shape: tf.broadcast_to(x, shape),
+}

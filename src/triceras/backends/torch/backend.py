@@ -1,0 +1,162 @@
+"""PyTorch as a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import torch
+
+from triceras import tree
+from triceras.backends import registry, tables
+from triceras.backends.base import Backend, Spec, StepLoop
+from triceras.backends.torch.kernels import OPTIMIZER_KERNELS
+from triceras.backends.torch.loop import TorchLoop
+from triceras.backends.torch.native import LayerMixin, VariableMixin
+from triceras.core import dtypes, scopes, settings
+
+DTYPES = {name: getattr(torch, name) for name in dtypes.ALLOWED - {"string"}}
+NAMES = {native: name for name, native in DTYPES.items()}
+DEFAULT_DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device() -> str:
+    """The device of new tensors."""
+    name = scopes.device_name.get()
+    return DEFAULT_DEVICE if name is None else name.replace("gpu", "cuda")
+
+
+class TorchBackend(Backend):
+    """Tensors of torch, differentiated by autograd; steps captured as one flat graph."""
+
+    name = "torch"
+    tensor_types = (torch.Tensor,)
+    variable_mixin = VariableMixin
+    layer_mixin = LayerMixin
+    seed_dtype = "int64"
+    optimizer_kernels = OPTIMIZER_KERNELS
+    updates_in_place = True
+    takes_scalars = frozenset(
+        "add subtract multiply divide power equal not_equal greater greater_equal less less_equal".split()
+    )
+
+    def __init__(self) -> None:
+        self.table = self._with_cast(tables.gather("triceras.backends.torch"))
+
+    def convert_to_tensor(self, x: Any, dtype: str | None = None) -> torch.Tensor:
+        if isinstance(x, torch.Tensor):
+            return x if dtype is None else x.to(DTYPES[dtype])
+        if isinstance(x, list | tuple) and _holds_tensors(x):
+            stacked = torch.stack([self.convert_to_tensor(v) for v in x])
+            return stacked if dtype is None else stacked.to(DTYPES[dtype])
+        if isinstance(x, bool | int | float | complex) or (isinstance(x, list | tuple) and _is_plain(x)):
+            if dtype is None:
+                dtype = _default_dtype(x)
+            return torch.tensor(x, dtype=DTYPES[dtype], device=device())
+        x = registry.adopt(x, self, torch.from_dlpack)
+        if isinstance(x, np.ndarray):
+            x = _from_numpy(x)
+        return x.to(device=device(), dtype=None if dtype is None else DTYPES[dtype])
+
+    def to_numpy(self, x: torch.Tensor) -> np.ndarray:
+        x = x.detach().cpu().resolve_conj().resolve_neg()
+        if x.dtype == torch.bfloat16:
+            return x.contiguous().view(torch.int16).numpy().view(dtypes.numpy_dtype("bfloat16"))
+        if x.dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
+            return x.contiguous().view(torch.uint8).numpy().view(dtypes.numpy_dtype(NAMES[x.dtype]))
+        return x.to_dense().numpy() if x.is_sparse else x.numpy()
+
+    def cast(self, x: torch.Tensor, dtype: str) -> torch.Tensor:
+        if x.is_complex() and not dtypes.is_complex_dtype(dtype):
+            x = x.real
+        return x.to(DTYPES[dtype])
+
+    def dtype_of(self, x: torch.Tensor) -> str:
+        return NAMES[x.dtype]
+
+    def new_state(self, value: Any, dtype: str, trainable: bool) -> torch.Tensor:
+        value = self.convert_to_tensor(value, dtype).detach().clone(memory_format=torch.contiguous_format)
+        is_parameter = trainable and (value.is_floating_point() or value.is_complex())
+        return torch.nn.Parameter(value) if is_parameter else value
+
+    def write_state(self, state: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            state.copy_(value)
+        return state
+
+    def device_scope(self, name: str) -> AbstractContextManager[Any]:
+        try:
+            return torch.device(name.replace("gpu", "cuda"))  # type: ignore[return-value]
+        except RuntimeError as error:
+            raise ValueError(f"torch has no device {name!r}. Expected one of: {', '.join(self.list_devices())}.") from error
+
+    def list_devices(self, device_type: str | None = None) -> list[str]:
+        names = ["cpu:0", *(f"gpu:{i}" for i in range(torch.cuda.device_count()))]
+        return [name for name in names if device_type in (None, name.partition(":")[0])]
+
+    def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
+        # The fake mode rather than the meta device: an op that mixes in a constant from the CPU is no error there.
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
+            result = function(*(torch.empty(s.shape, dtype=DTYPES[s.dtype], device=device()) for s in specs))
+        return tree.map_structure(
+            lambda x: Spec(tuple(x.shape), NAMES[x.dtype]) if isinstance(x, torch.Tensor) else x, result
+        )
+
+    def outside_trace(self) -> AbstractContextManager[Any]:
+        from torch.utils._python_dispatch import _disable_current_modes
+
+        return _disable_current_modes()
+
+    def value_and_grad(self, function: Callable[..., Any], parameters: list[Any]) -> tuple[Any, Any, list[Any]]:
+        leaves = [p.detach().requires_grad_() for p in parameters]
+        with torch.enable_grad():
+            value, auxiliary = function(leaves)
+            gradients = torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
+        return value.detach(), tree.map_structure(_detach, auxiliary), list(gradients)
+
+    def no_grad(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def step_loop(
+        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool = True
+    ) -> StepLoop:
+        return TorchLoop(self, step, variables, constants, capture=jit)
+
+
+def _detach(x: Any) -> Any:
+    return x.detach() if isinstance(x, torch.Tensor) else x
+
+
+def _holds_tensors(x: Any) -> bool:
+    if isinstance(x, list | tuple):
+        return any(map(_holds_tensors, x))
+    return isinstance(x, torch.Tensor | registry.StateHolder)
+
+
+def _is_plain(x: Any) -> bool:
+    return all(_is_plain(v) if isinstance(v, list | tuple) else isinstance(v, bool | int | float | complex) for v in x)
+
+
+def _default_dtype(x: Any) -> str:
+    kind = np.asarray(x).dtype.kind
+    return {"f": settings.floatx(), "i": "int32", "c": "complex64", "b": "bool"}[kind]
+
+
+def _from_numpy(x: np.ndarray) -> torch.Tensor:
+    """Shares memory where torch allows it; its own bytes for dtypes that NumPy knows through ml_dtypes only."""
+    name = dtypes.standardize_dtype(x.dtype)
+    if name == "string":
+        raise ValueError("torch has no string tensors; received an array of strings.")
+    x = np.array(x) if not x.flags.writeable or any(s < 0 for s in x.strides) else x
+    if name == "bfloat16":
+        return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16)
+    if name in dtypes.FLOAT8:
+        return torch.from_numpy(x.view(np.uint8)).view(DTYPES[name])
+    return torch.from_numpy(x)
+
+
+BACKEND = TorchBackend()

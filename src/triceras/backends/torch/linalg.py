@@ -1,0 +1,47 @@
+"""Linear algebra, in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+
+def _matmul(x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
+    if x1.dtype == torch.int8:
+        return torch.matmul(x1.int(), x2.int())
+    if x1.dtype == torch.bool:
+        return torch.matmul(x1.int(), x2.int()) != 0
+    return torch.matmul(x1, x2)
+
+
+def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Booleans are summed as integers."""
+
+    def body(xs: Sequence[torch.Tensor], *args: Any) -> torch.Tensor:
+        if xs[0].dtype == torch.bool:
+            return function([x.int() for x in xs], *args) != 0
+        return function(xs, *args)
+
+    return body
+
+
+@_counted
+def _tensordot(xs: Sequence[torch.Tensor], axes: Any) -> torch.Tensor:
+    if isinstance(axes, int):
+        return torch.tensordot(xs[0], xs[1], axes)
+    first, second = ([a] if isinstance(a, int) else list(a) for a in axes)
+    return torch.tensordot(xs[0], xs[1], (first, second))
+
+
+@_counted
+def _einsum(operands: Sequence[torch.Tensor], subscripts: str) -> torch.Tensor:
+    return torch.einsum(subscripts, *operands)
+
+
+TABLE = {
+    "matmul": _matmul,
+    "tensordot": lambda x1, x2, axes=2: _tensordot((x1, x2), axes),
+    "einsum_of": _einsum,
+}

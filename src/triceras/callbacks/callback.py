@@ -1,0 +1,90 @@
+"""What callbacks have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Callback:
+    """Called at the beginning and end of training, epochs and batches; a subclass overrides what it needs.
+
+    ``self.model`` is the model, ``self.params`` holds ``epochs``, ``steps`` and ``verbose``. Overriding a batch's methods
+    makes training stop after every batch to call them; without that, as many steps as fit run in one call on the device.
+    """
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = {}
+        self._model: Any = None
+        self.validation_data: Any = None
+
+    @property
+    def model(self) -> Any:
+        """The model that is trained."""
+        return self._model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Take in the parameters of the run."""
+        self.params = params
+
+    def set_model(self, model: Any) -> None:
+        """Take in the model."""
+        self._model = model
+
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """The same as ``on_train_batch_begin``, an older name."""
+
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """The same as ``on_train_batch_end``, an older name."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before an epoch of training."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """After an epoch of training and its validation, with their figures."""
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before a batch of training."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """After a batch of training, with the epoch's figures so far."""
+        self.on_batch_end(batch, logs)
+
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before a batch of evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """After a batch of evaluation."""
+
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Before a batch of prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """After a batch of prediction."""
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Before training."""
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """After training."""
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Before evaluation."""
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """After evaluation."""
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Before prediction."""
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        """After prediction."""
+
+    # ---- what training asks -----------------------------------------------------------------------------------------
+
+    def wants_batches(self, kind: str) -> bool:
+        """Whether it must be called for every batch of ``"train"``, ``"test"`` or ``"predict"``."""
+        names = [f"on_{kind}_batch_begin", f"on_{kind}_batch_end"]
+        if kind == "train":
+            names += ["on_batch_begin", "on_batch_end"]
+        return any(getattr(type(self), name) is not getattr(Callback, name) for name in names)

@@ -1,0 +1,29 @@
+"""Masks travel with tensors: as an attribute where the framework allows one, else beside them for the length of a call."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+#: Inside the outermost layer call: id of a tensor -> (the tensor, kept alive so that its id stays its own, its mask).
+mask_table: ContextVar[dict[int, tuple[Any, Any]] | None] = ContextVar("mask_table", default=None)
+
+
+def get_mask(x: Any) -> Any:
+    """The mask a tensor carries, or None."""
+    mask = getattr(x, "_keras_mask", None)
+    if mask is None:
+        table = mask_table.get()
+        if table and id(x) in table:
+            return table[id(x)][1]
+    return mask
+
+
+def set_mask(x: Any, mask: Any) -> None:
+    """Let a tensor carry a mask."""
+    try:
+        x._keras_mask = mask
+    except AttributeError:  # tracers of JAX have no room for attributes
+        table = mask_table.get()
+        if table is not None:
+            table[id(x)] = (x, mask)

@@ -1,0 +1,77 @@
+"""Names: automatic, unique within a session, and the scopes that prefix them."""
+
+from __future__ import annotations
+
+import collections
+import re
+import threading
+from contextvars import ContextVar
+from typing import Any
+
+_counts: collections.Counter[str] = collections.Counter()
+_lock = threading.Lock()
+_path: ContextVar[tuple[str, ...]] = ContextVar("name_scope", default=())
+
+
+def to_snake_case(name: str) -> str:
+    """``LSTMCell`` becomes ``lstm_cell``, ``Conv2D`` becomes ``conv2d``."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def uniquify(name: str) -> str:
+    """The name itself the first time, then ``name_1``, ``name_2`` …"""
+    with _lock:
+        count = _counts[name]
+        _counts[name] += 1
+    return f"{name}_{count}" if count else name
+
+
+def auto_name(prefix: str) -> str:
+    """A unique name from a class name or another prefix."""
+    return uniquify(to_snake_case(prefix))
+
+
+def get_uid(prefix: str = "") -> int:
+    """The next number, from 1, for a prefix."""
+    with _lock:
+        _counts[prefix] += 1
+        return _counts[prefix]
+
+
+def reset() -> None:
+    """Begin counting anew."""
+    with _lock:
+        _counts.clear()
+
+
+def current_path() -> str:
+    """The names of the open scopes, joined by slashes."""
+    return "/".join(_path.get())
+
+
+class name_scope:  # noqa: N801
+    """Prefix the names of the variables and ops made inside.
+
+    Args:
+        name: the prefix, without slashes.
+
+    Example:
+        >>> with name_scope("encoder"):
+        ...     current_path()
+        'encoder'
+    """
+
+    def __init__(self, name: str, **kwargs: Any) -> None:
+        if not isinstance(name, str) or "/" in name:
+            raise ValueError(f"name_scope() takes a name without slashes, received {name!r}.")
+        self.name = name
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> name_scope:
+        self._tokens.append(_path.set((*_path.get(), self.name)))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _path.reset(self._tokens.pop())

@@ -1,0 +1,111 @@
+"""Arithmetic of windows that slide over axes: convolutions and pooling.
+
+``"same"`` follows TensorFlow everywhere: as many outputs as ``ceil(size / stride)``, the odd one of the padding at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from triceras.core.shapes import Shape
+
+Pads = list[tuple[int, int]]
+
+
+def per_axis(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
+    """One positive integer an axis, from one for all of them or a sequence.
+
+    Raises:
+        ValueError: there are too many or too few of them, or one isn't positive.
+    """
+    values = tuple(value) if hasattr(value, "__iter__") else (value,) * rank  # type: ignore[arg-type]
+    if len(values) != rank or any(v < 1 for v in values):
+        raise ValueError(f"{name} must be a positive integer or {rank} of them, received {name}={value}.")
+    return tuple(int(v) for v in values)
+
+
+def checked_padding(padding: str) -> str:
+    """``"valid"`` or ``"same"``, in lower case.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    lower = str(padding).lower()
+    if lower not in ("valid", "same"):
+        raise ValueError(f"padding must be 'valid' or 'same', received padding={padding!r}.")
+    return lower
+
+
+def extent(window: int, dilation: int) -> int:
+    """How much a window with gaps spans."""
+    return (window - 1) * dilation + 1
+
+
+def output_size(size: int | None, window: int, stride: int, dilation: int, padding: str) -> int | None:
+    """How many windows an axis has."""
+    if size is None:
+        return None
+    return -(-size // stride) if padding == "same" else max((size - extent(window, dilation)) // stride + 1, 0)
+
+
+def window_pads(
+    sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], dilation: Sequence[int], padding: str
+) -> Pads:
+    """How much is padded before and after each axis."""
+    if padding == "valid":
+        return [(0, 0)] * len(window)
+    pads = []
+    for size, w, stride, d in zip(sizes, window, strides, dilation, strict=True):
+        total = max((-(-size // stride) - 1) * stride + extent(w, d) - size, 0)
+        pads.append((total // 2, total - total // 2))
+    return pads
+
+
+def transposed_size(
+    size: int | None, window: int, stride: int, dilation: int, padding: str, output_padding: int | None
+) -> int | None:
+    """The size of the axis that a convolution with these arguments brings to ``size``."""
+    if size is None:
+        return None
+    span = extent(window, dilation)
+    if output_padding is None:
+        return size * stride + (max(span - stride, 0) if padding == "valid" else 0)
+    pad = 0 if padding == "valid" else span // 2
+    return (size - 1) * stride + span - 2 * pad + output_padding
+
+
+def transposed_crop(
+    size: int, window: int, stride: int, dilation: int, padding: str, output_padding: int | None
+) -> tuple[int, int]:
+    """What is cut from both ends of the whole transposed convolution, of ``(size - 1) * stride + span`` sizes.
+
+    The second is negative where zeros come after it.
+    """
+    whole = (size - 1) * stride + extent(window, dilation)
+    result = transposed_size(size, window, stride, dilation, padding, output_padding)
+    excess = whole - result  # type: ignore[operator]
+    before = max(excess, 0) // 2 if padding == "same" else 0
+    return before, excess - before
+
+
+def adaptive_windows(size: int, count: int) -> list[tuple[int, int]]:
+    """Start and end of ``count`` windows that cover an axis, as equal as they can be."""
+    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
+def channels_moved(shape: Shape, data_format: str) -> Shape:
+    """A shape with the channels last."""
+    return shape if data_format == "channels_last" else (shape[0], *shape[2:], shape[1])
+
+
+def channels_restored(shape: Shape, data_format: str) -> Shape:
+    """A shape with the channels last as it is in a data format."""
+    return shape if data_format == "channels_last" else (shape[0], shape[-1], *shape[1:-1])
+
+
+def conv_arguments(
+    rank: int, strides: Any, padding: Any, dilation_rate: Any = 1
+) -> tuple[tuple[int, ...], str, tuple[int, ...]]:
+    """The arguments of a convolution over ``rank`` axes, checked."""
+    return per_axis(strides, rank, "strides"), checked_padding(padding), per_axis(dilation_rate, rank, "dilation_rate")

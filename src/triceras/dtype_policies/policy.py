@@ -1,0 +1,190 @@
+"""Dtype policies: one dtype for both, or a mixed one that computes in 16 bits and stores in 32 (Micikevicius et al. 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+from triceras.backends import registry
+from triceras.backends.base import Tensor
+from triceras.core import dtypes, settings
+
+_MIXED = {"mixed_float16": ("float16", "float32"), "mixed_bfloat16": ("bfloat16", "float32")}
+
+
+class DTypePolicy:
+    """The dtypes of a layer's computation and of its variables.
+
+    Args:
+        name: a dtype for both, or ``"mixed_float16"`` or ``"mixed_bfloat16"``; the global policy's name by default.
+
+    Example:
+        >>> policy = DTypePolicy("mixed_bfloat16")
+        >>> policy.compute_dtype, policy.variable_dtype
+        ('bfloat16', 'float32')
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is None:
+            name = dtype_policy().name
+        if not isinstance(name, str):
+            raise TypeError(f"A dtype policy's name is a string, received {name!r}.")
+        self._name = name
+        if name in _MIXED:
+            self._compute_dtype, self._variable_dtype = _MIXED[name]
+        else:
+            try:
+                self._compute_dtype = self._variable_dtype = dtypes.standardize_dtype(name)
+            except ValueError as error:
+                raise ValueError(
+                    f"Unknown dtype policy {name!r}. Expected a dtype or one of: {', '.join(_MIXED)}."
+                ) from error
+
+    @property
+    def name(self) -> str:
+        """The name it was made from."""
+        return self._name
+
+    @property
+    def compute_dtype(self) -> str:
+        """What a layer computes in, and what its floating inputs are cast to."""
+        return self._compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """What a layer stores its variables in."""
+        return self._variable_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        """The quantized form a layer runs in, or None."""
+        return None
+
+    def convert_input(self, x: Any, autocast: bool, dtype: str) -> Tensor:
+        """A layer's input as a tensor, floating ones in the dtype given where autocasting."""
+        owner = registry.owner_of(x)
+        if owner is None:
+            owner = registry.active()
+            x = owner.convert_to_tensor(x)
+        if autocast and dtypes.is_float_dtype(x.dtype) and dtypes.standardize_dtype(x.dtype) != dtype:
+            return owner.cast(x, owner.canonical(dtype))
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make it again."""
+        return {"name": self._name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicy:
+        """Make one from ``get_config``'s result."""
+        return cls(**config)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.get_config() == other.get_config()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._name))
+
+    def __repr__(self) -> str:
+        return f'<{type(self).__name__} "{self._name}">'
+
+
+class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
+    """A policy for each layer of a model, by the layer's path.
+
+    Args:
+        default_policy: for the paths that aren't there; the global one by default.
+        policy_map: path -> policy.
+    """
+
+    def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None) -> None:
+        self._default_arg = default_policy
+        self.default_policy = get(default_policy)
+        self._map = {path: get(policy) for path, policy in (policy_map or {}).items()}
+        super().__init__(self.default_policy.name)
+
+    def __getitem__(self, key: str) -> DTypePolicy:
+        return self._map.get(key, self.default_policy)
+
+    def __setitem__(self, key: str, policy: Any) -> None:
+        self._map[key] = get(policy)
+
+    def __delitem__(self, key: str) -> None:
+        del self._map[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._map
+
+    def __len__(self) -> int:
+        return len(self._map)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._map)
+
+    __hash__ = DTypePolicy.__hash__
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "default_policy": None if self._default_arg is None else serialize(self.default_policy),
+            "policy_map": {path: serialize(policy) for path, policy in self._map.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
+        return cls(
+            None if config["default_policy"] is None else get(config["default_policy"]),
+            {path: get(policy) for path, policy in config["policy_map"].items()},
+        )
+
+
+_global: DTypePolicy | None = None
+
+
+def dtype_policy() -> DTypePolicy:
+    """The policy of layers that are given none.
+
+    Example:
+        >>> dtype_policy().name
+        'float32'
+    """
+    return _global if _global is not None else DTypePolicy(settings.floatx())
+
+
+def set_dtype_policy(policy: Any) -> None:
+    """Set the policy of layers made from now on: a policy or its name; None for ``config.floatx()``."""
+    global _global
+    _global = None if policy is None else get(policy)
+
+
+def get(identifier: Any) -> DTypePolicy:
+    """A policy from a policy, its name, a dtype, its serialized form, or None for the global one."""
+    if identifier is None:
+        return dtype_policy()
+    if isinstance(identifier, DTypePolicy):
+        return identifier
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        return DTypePolicy(identifier)
+    return DTypePolicy(dtypes.standardize_dtype(identifier))
+
+
+_CLASSES = {"DTypePolicy": DTypePolicy, "FloatDTypePolicy": DTypePolicy, "DTypePolicyMap": DTypePolicyMap}
+
+
+def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
+    """A policy as a JSON-able dictionary."""
+    return {
+        "module": "keras",
+        "class_name": type(dtype_policy).__name__,
+        "config": dtype_policy.get_config(),
+        "registered_name": None,
+    }
+
+
+def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> DTypePolicy:
+    """A policy from ``serialize``'s result."""
+    known = _CLASSES | (custom_objects or {})
+    if config.get("class_name") not in known:
+        raise ValueError(f"Unknown dtype policy {config.get('class_name')!r}. Expected one of: {', '.join(known)}.")
+    return known[config["class_name"]].from_config(config["config"])

@@ -1,0 +1,200 @@
+"""Batch normalization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras import constraints, initializers, ops, regularizers
+from triceras.backends.base import Tensor
+from triceras.layers.input_spec import InputSpec
+from triceras.layers.layer import Layer
+from triceras.ops.normalization import batch_norm_train
+
+_RENORM_KEYS = ("rmax", "rmin", "dmax")
+
+
+class BatchNormalization(Layer):
+    """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` by channel (Ioffe & Szegedy 2015).
+
+    In training the statistics are the batch's, and moving averages of them are kept; in inference those are used, and so they
+    are when the layer is frozen (``trainable=False``).
+
+    Args:
+        axis: the axis of channels.
+        momentum: of the moving averages.
+        epsilon: added to the variance.
+        center, scale: whether there are a beta and a gamma.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer: first values.
+        beta_regularizer, gamma_regularizer: penalties.
+        beta_constraint, gamma_constraint: projections after each update.
+        renorm: whether batches are corrected towards the moving averages in training (Ioffe 2017).
+        renorm_clipping: the correction's bounds, ``{"rmax", "rmin", "dmax"}``.
+        renorm_momentum: of the moving averages that the correction uses.
+        synchronized: whether statistics are taken over all devices.
+
+    Input shape:
+        any; for convolutions' ``channels_first`` outputs set ``axis=1``
+    Output shape:
+        that of the input
+
+    Example:
+        >>> shape(BatchNormalization()(ones((2, 3))))
+        (2, 3)
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: dict[str, float] | None = None,
+        renorm_momentum: float = 0.99,
+        synchronized: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.axis = int(axis)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        unknown = set(renorm_clipping or {}) - set(_RENORM_KEYS)
+        if unknown:
+            raise ValueError(f"renorm_clipping takes {', '.join(_RENORM_KEYS)}, received {sorted(unknown)}.")
+        self.renorm = renorm
+        self.renorm_clipping = renorm_clipping
+        self.renorm_momentum = renorm_momentum
+        self.synchronized = synchronized
+        self.supports_masking = True
+
+    def build(self, input_shape: Any) -> None:
+        channels = input_shape[self.axis]
+        if channels is None:
+            raise ValueError(
+                f"Layer {self.path!r}: the size of axis {self.axis} must be known, received the shape {tuple(input_shape)}."
+            )
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape=(channels,),
+                initializer=self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape=(channels,),
+                initializer=self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+        self.moving_mean = self._statistic("moving_mean", channels, self.moving_mean_initializer)
+        self.moving_variance = self._statistic("moving_variance", channels, self.moving_variance_initializer)
+        if self.renorm:
+            self.renorm_mean = self._statistic("renorm_mean", channels, "zeros")
+            self.renorm_stddev = self._statistic("renorm_stddev", channels, "ones")
+        self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
+
+    def _statistic(self, name: str, channels: int, initializer: Any) -> Any:
+        return self.add_weight(
+            shape=(channels,), initializer=initializer, trainable=False, autocast=False, aggregation="mean", name=name
+        )
+
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Any = None) -> Tensor:
+        gamma, beta = self.gamma, self.beta
+        if not (training and self.trainable):
+            return ops.batch_normalization(
+                inputs,
+                ops.cast(self.moving_mean, inputs.dtype),
+                ops.cast(self.moving_variance, inputs.dtype),
+                axis=self.axis,
+                offset=beta,
+                scale=gamma,
+                epsilon=self.epsilon,
+            )
+        if not self.renorm:
+            outputs, mean, variance = batch_norm_train(inputs, gamma, beta, self.axis, self.epsilon, mask)
+        else:
+            outputs, mean, variance = self._renormalized(inputs, mask)
+        self._track(self.moving_mean, mean, self.momentum)
+        self._track(self.moving_variance, variance, self.momentum)
+        return outputs
+
+    def _track(self, statistic: Any, value: Tensor, momentum: float) -> None:
+        value = ops.cast(ops.stop_gradient(value), statistic.stored_dtype)
+        statistic.assign(statistic.value * momentum + value * (1.0 - momentum))
+
+    def _renormalized(self, inputs: Tensor, mask: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalized by the batch, then moved towards the moving averages by factors that gradients don't see."""
+        normal, mean, variance = batch_norm_train(inputs, None, None, self.axis, self.epsilon, mask)
+        stddev = ops.sqrt(ops.cast(variance, "float32") + self.epsilon)
+        bounds = self.renorm_clipping or {}
+        r = ops.stop_gradient(stddev / self.renorm_stddev.value)
+        d = ops.stop_gradient((ops.cast(mean, "float32") - self.renorm_mean.value) / self.renorm_stddev.value)
+        if "rmax" in bounds:
+            r = ops.minimum(r, bounds["rmax"])
+        if "rmin" in bounds:
+            r = ops.maximum(r, bounds["rmin"])
+        if "dmax" in bounds:
+            d = ops.clip(d, -bounds["dmax"], bounds["dmax"])
+        self._track(self.renorm_mean, mean, self.renorm_momentum)
+        self._track(self.renorm_stddev, stddev, self.renorm_momentum)
+        scale = r if self.gamma is None else r * self.gamma
+        offset = d if self.gamma is None else d * self.gamma
+        offset = offset if self.beta is None else offset + self.beta
+        shape = [1] * len(inputs.shape)
+        shape[self.axis] = -1
+        outputs = normal * ops.reshape(ops.cast(scale, inputs.dtype), shape) + ops.reshape(
+            ops.cast(offset, inputs.dtype), shape
+        )
+        return outputs, mean, variance
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            **super().get_config(),
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "beta_initializer": initializers.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
+            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
+            "synchronized": self.synchronized,
+        }
+        if self.renorm:
+            config |= {
+                "renorm": True,
+                "renorm_clipping": self.renorm_clipping,
+                "renorm_momentum": self.renorm_momentum,
+            }
+        return config

@@ -1,0 +1,41 @@
+"""The greatest number of each window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras import ops
+from triceras.layers.pooling.base_pooling import BasePooling
+
+
+class MaxPooling2D(BasePooling):
+    """The greatest number of each window.
+
+    Args:
+        pool_size: the window, a number or two.
+        strides: the step, the window by default.
+        padding: ``"valid"`` or ``"same"``.
+        data_format: ``"channels_last"`` or ``"channels_first"``; the configured one by default.
+
+    Input shape:
+        ``(batch, height, width, channels)``, or ``(batch, channels, height, width)``
+    Output shape:
+        ``(batch, new_height, new_width, channels)``, or ``(batch, channels, new_height, new_width)``
+
+    Example:
+        >>> shape(MaxPooling2D(2)(ones((1, 4, 4, 3))))
+        (1, 2, 2, 3)
+    """
+
+    pool = staticmethod(ops.max_pool)
+
+    def __init__(
+        self,
+        pool_size: Any = (2, 2),
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(2, pool_size, strides, padding, data_format, name=name, **kwargs)

@@ -1,0 +1,146 @@
+"""The configuration of a functional model: its layers, and how each was called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras.core import objects
+from triceras.graph.node import Node
+from triceras.graph.operation import OpCall, Operation
+from triceras.graph.symbol import KerasTensor
+from triceras.models.op_nodes import call_from_file, deserialize_op, serialize_op
+
+
+def functional_config(model: Any) -> dict[str, Any]:
+    """The parts of ``Functional.get_config`` that tell the graph."""
+    kept = {id(node) for node in model._nodes}
+    positions: dict[int, int] = {}  # a node's number among those of its operation inside this model
+    for operation in model.operations:
+        inside = [node for node in operation._inbound_nodes if id(node) in kept]
+        positions.update({id(node): i for i, node in enumerate(inside)})
+
+    def reference(x: KerasTensor) -> list[Any]:
+        assert x._keras_history is not None
+        operation, index, tensor_index = x._keras_history
+        return [operation.name, positions[id(operation._inbound_nodes[index])], tensor_index]
+
+    layers = []
+    for operation in model.operations:
+        nodes = [node for node in operation._inbound_nodes if id(node) in kept and not node.is_input]
+        if isinstance(operation, OpCall):
+            entry, calls = serialize_op(operation, nodes)
+        else:
+            entry, calls = objects.serialize_keras_object(operation), [(node.args, node.kwargs) for node in nodes]
+        entry["name"] = operation.name
+        entry["inbound_nodes"] = [
+            {"args": _encode(list(args), reference), "kwargs": _encode(kwargs, reference)} for args, kwargs in calls
+        ]
+        layers.append(entry)
+    return {
+        "layers": layers,
+        "input_layers": _references(model._inputs_struct, reference),
+        "output_layers": _references(model._outputs_struct, reference),
+    }
+
+
+def _references(structure: Any, reference: Any) -> Any:
+    if isinstance(structure, KerasTensor):
+        return reference(structure)
+    if isinstance(structure, dict):
+        return {key: _references(value, reference) for key, value in structure.items()}
+    return [_references(value, reference) for value in structure]
+
+
+def _encode(value: Any, reference: Any) -> Any:
+    """A call's arguments as JSON holds them, symbolic tensors as references."""
+    if isinstance(value, KerasTensor):
+        config = {"shape": list(value.shape), "dtype": value.dtype, "keras_history": reference(value)}
+        return {"class_name": "__keras_tensor__", "config": config}
+    if isinstance(value, dict):
+        return {key: _encode(v, reference) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encode(v, reference) for v in value]
+    return objects.serialize_keras_object(value)
+
+
+# ---- back ------------------------------------------------------------------------------------------------------------
+
+
+def rebuild_graph(config: dict[str, Any]) -> tuple[Any, Any, list[Operation]]:
+    """Make the layers and call them as the configuration tells.
+
+    Returns:
+        The inputs, the outputs and the layers in the file's order.
+
+    Raises:
+        ValueError: a call refers to a tensor that no call makes.
+    """
+    operations = {entry["name"]: _operation(entry) for entry in config["layers"]}
+    op_configs = {entry["name"]: entry["config"] for entry in config["layers"]}
+    made: dict[tuple[str, int], Node] = {}
+    pending: list[tuple[str, int, dict[str, Any]]] = []
+    for entry in config["layers"]:
+        name = entry["name"]
+        for operation_node in operations[name]._inbound_nodes[:1]:
+            made[name, 0] = operation_node
+        pending += [(name, i, node) for i, node in enumerate(entry["inbound_nodes"])]
+    while pending:
+        waiting = []
+        for name, index, node in pending:
+            if not _ready(node, made):
+                waiting.append((name, index, node))
+                continue
+            args = _decode(node.get("args", []), made)
+            kwargs = _decode(node.get("kwargs", {}), made)
+            operation = operations[name]
+            if isinstance(operation, OpCall):
+                call_from_file(operation, args, kwargs, objects.deserialize_keras_object(op_configs[name]))
+            else:
+                operation(*args, **kwargs)
+            made[name, index] = operation._inbound_nodes[-1]
+        if len(waiting) == len(pending):
+            name, index, node = waiting[0]
+            raise ValueError(f"The file's graph can't be rebuilt: call {index} of {name!r} uses a tensor that nothing makes.")
+        pending = waiting
+    layers = list(operations.values())
+    return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made), layers
+
+
+def _operation(entry: dict[str, Any]) -> Operation:
+    op = deserialize_op(entry)
+    return op if op is not None else objects.deserialize_keras_object(entry)
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
+
+
+def _ready(value: Any, made: dict[tuple[str, int], Node]) -> bool:
+    if _is_tensor(value):
+        name, index, _ = value["config"]["keras_history"]
+        return (name, index) in made
+    if isinstance(value, dict):
+        return all(_ready(v, made) for v in value.values())
+    return all(_ready(v, made) for v in value) if isinstance(value, list) else True
+
+
+def _decode(value: Any, made: dict[tuple[str, int], Node]) -> Any:
+    if _is_tensor(value):
+        name, index, tensor_index = value["config"]["keras_history"]
+        return made[name, index].output_tensors[tensor_index]
+    if isinstance(value, dict):
+        if "class_name" in value and "config" in value:
+            return objects.deserialize_keras_object(value)
+        return {key: _decode(v, made) for key, v in value.items()}
+    return [_decode(v, made) for v in value] if isinstance(value, list) else value
+
+
+def _tensors(structure: Any, made: dict[tuple[str, int], Node]) -> Any:
+    if isinstance(structure, dict):
+        return {key: _tensors(value, made) for key, value in structure.items()}
+    if len(structure) == 3 and isinstance(structure[0], str) and isinstance(structure[1], int):
+        name, index, tensor_index = structure
+        return made[name, index].output_tensors[tensor_index]
+    return [_tensors(value, made) for value in structure]
+
+

@@ -1,0 +1,93 @@
+"""Ops in the files of functional models: an op is a class of Keras's own there, its tensors apart from its other arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras.core import objects
+from triceras.graph.operation import OpCall
+from triceras.graph.symbol import KerasTensor
+from triceras.ops.dispatch import OPS
+
+#: Op name -> class name, where it isn't the op's name in camel case.
+_CLASS_NAMES = {
+    "abs": "Absolute",
+    "batch_normalization": "BatchNorm",
+    "conj": "Conjugate",
+    "layer_normalization": "LayerNorm",
+    "rms_normalization": "RMSNorm",
+    "hard_swish": "HardSilu",
+    "swish": "Silu",
+    "searchsorted": "SearchSorted",
+    "allclose": "AllClose",
+    "svd": "SVD",
+    "isin": "IsIn",
+}
+#: Module -> the ops that it holds; all others are in ``keras.src.ops.numpy``.
+_MODULES = {
+    "core": "cast saturate_cast scatter scatter_update slice slice_update stop_gradient unstack convert_to_tensor",
+    "linalg": "cholesky cholesky_inverse det eig eigh inv lstsq lu_factor matrix_rank norm pinv qr svd solve "
+    "solve_triangular",
+    "math": "erf erfc erfinv extract_sequences in_top_k logdet logsumexp rsqrt segment_max segment_min segment_sum top_k",
+    "nn": "average_pool batch_normalization binary_crossentropy categorical_crossentropy celu conv conv_transpose "
+    "depthwise_conv dot_product_attention elu gelu glu hard_shrink hard_sigmoid hard_silu hard_tanh layer_normalization "
+    "leaky_relu log_sigmoid log_softmax max_pool moments multi_hot normalize one_hot relu relu6 rms_normalization selu "
+    "separable_conv sigmoid silu soft_shrink softmax softplus softsign sparse_categorical_crossentropy sparse_plus "
+    "sparse_sigmoid sparsemax squareplus tanh_shrink threshold",
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def class_name(op_name: str) -> str:
+    """The class that files name for an op."""
+    return _CLASS_NAMES.get(op_name) or "".join(part.capitalize() for part in op_name.split("_"))
+
+
+def serialize_op(operation: OpCall, nodes: list[Any]) -> tuple[dict[str, Any], list[Any]]:
+    """An op's entry and its calls: tensors stay arguments, everything else is configuration."""
+    op = operation.op
+    config: dict[str, Any] = {"name": operation.name}
+    calls = []
+    for node in nodes:
+        bound = op.signature.bind(*node.args, **node.kwargs)
+        slots = {slot.name for slot in op.slots}
+        args = []
+        for key, value in bound.arguments.items():
+            if key in slots or _holds_symbol(value) or op.name == "get_item":
+                args.append(value)
+            else:
+                config[key] = objects.serialize_keras_object(value)
+        calls.append((args, {}))
+    name = class_name(op.name)
+    module = f"keras.src.ops.{_MODULE_OF.get(op.name, 'numpy')}"
+    return {"module": module, "class_name": name, "config": config, "registered_name": name}, calls
+
+
+def _holds_symbol(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_symbol, value))
+    return isinstance(value, KerasTensor)
+
+
+def call_from_file(operation: OpCall, args: list[Any], kwargs: dict[str, Any], config: dict[str, Any]) -> None:
+    """Record an op's call: its tensors come from the call, its other arguments from the configuration."""
+    op = operation.op
+    names = ["x", "key"] if op.name == "get_item" else [slot.name for slot in op.slots]
+    if op.name == "get_item":
+        args = [args[0], tuple(args[1]) if isinstance(args[1], list) else args[1]]
+    known = {key: value for key, value in config.items() if key in op.signature.parameters}
+    bound = op.signature.bind(**(dict(zip(names or list(op.signature.parameters), args, strict=False)) | known | kwargs))
+    operation.symbolic_call(*bound.args, **bound.kwargs)
+
+
+def deserialize_op(entry: dict[str, Any]) -> OpCall | None:
+    """The op of an entry, or None where the entry is no op."""
+    parts = (entry.get("module") or "").split(".")
+    if parts[:3] != ["keras", "src", "ops"]:
+        return None
+    by_class = {class_name(name): name for name in OPS}
+    by_class |= {special: name for name, special in _CLASS_NAMES.items() if name in OPS}
+    name = by_class.get(entry["class_name"])
+    if name is None:
+        raise ValueError(f"The file uses the op {entry['class_name']!r} of {entry['module']}, which isn't known here.")
+    return OpCall(OPS[name], entry["config"].get("name", entry["name"]))

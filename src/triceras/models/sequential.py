@@ -1,0 +1,198 @@
+"""A stack of layers, each fed by the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from triceras import dtype_policies
+from triceras.core import objects
+from triceras.graph.symbol import KerasTensor
+from triceras.layers.core.input_layer import InputLayer
+from triceras.layers.layer import Layer
+from triceras.models.model import Model
+
+
+class Sequential(Model):
+    """A stack of layers with one input and one output.
+
+    It is built as soon as the shape of its input is known: from an ``Input``, a first layer with ``input_shape``, ``build()``
+    or the first data.
+
+    Args:
+        layers: the layers, from first to last.
+        trainable: whether training changes its weights.
+        name: its name.
+
+    Example:
+        >>> model = Sequential([Input((3,)), Dense(2)])
+        >>> model.output_shape
+        (None, 2)
+    """
+
+    def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
+        super().__init__(trainable=trainable, name=name)
+        self._chain: list[Layer] = []
+        self._input_layer: InputLayer | None = None
+        self._symbols: tuple[KerasTensor, KerasTensor] | None = None
+        for layer in layers or []:
+            self.add(layer, rebuild=False)
+        self._maybe_rebuild()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("_chain", "_symbols", "_input_layer"):
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Put a layer on top.
+
+        Raises:
+            ValueError: it isn't a layer, or one of that name is there already.
+        """
+        if isinstance(layer, KerasTensor):
+            operation = layer._keras_history[0] if layer._keras_history else None
+            if not isinstance(operation, InputLayer):
+                raise ValueError(f"A Sequential model takes layers and Input(), received {layer!r}.")
+            layer = operation
+        if not isinstance(layer, Layer):
+            raise ValueError(f"A Sequential model takes layers, received {layer!r} of type {type(layer).__name__}.")
+        if isinstance(layer, InputLayer):
+            if self._chain or self._input_layer is not None:
+                raise ValueError(f"Model {self.name!r} has layers already; an Input comes first and once.")
+            self._input_layer = layer
+        else:
+            if any(known.name == layer.name for known in self._chain):
+                raise ValueError(
+                    f"Model {self.name!r} has a layer named {layer.name!r} already. Give the new one another name."
+                )
+            if not self._chain and self._input_layer is None and layer._given_input_shape is not None:
+                self._input_layer = InputLayer(batch_shape=layer._given_input_shape)
+            self._chain.append(layer)
+            self._note(layer.name, layer)
+        if rebuild:
+            self._maybe_rebuild()
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Take the top layer off and return it."""
+        if not self._chain:
+            raise ValueError(f"Model {self.name!r} has no layers to take off.")
+        layer = self._chain.pop()
+        self._layers[:] = [known for known in self._layers if known is not layer]
+        self._symbols = None
+        self.built = False
+        if rebuild:
+            self._maybe_rebuild()
+        return layer
+
+    def _maybe_rebuild(self) -> None:
+        self._symbols = None
+        self._runners = {}
+        self.built = False
+        if self._input_layer is not None and self._chain:
+            self.build(self._input_layer.batch_shape)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Build the layers for inputs of a shape, batch axis included."""
+        if input_shape is None or not self._chain:
+            raise ValueError(f"Model {self.name!r} is built for a shape once it has layers; received {input_shape}.")
+        if self._input_layer is None:
+            self._input_layer = InputLayer(batch_shape=input_shape)
+        source = self._input_layer.output
+        x: Any = source
+        for layer in self._chain:
+            x = layer(x)
+        self._symbols = (source, x)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        if mask is not None:
+            from triceras.core.masks import set_mask
+
+            set_mask(inputs, mask)
+        x = inputs
+        for layer in self._chain:
+            x = layer(x)
+        return x
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        x = KerasTensor(inputs.shape, inputs.dtype, record_history=False)
+        for layer in self._chain:
+            x = layer(x)
+        return KerasTensor(x.shape, x.dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return self.compute_output_spec(KerasTensor(input_shape, self.compute_dtype)).shape
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, from first to last, without the input."""
+        return list(self._chain)
+
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError("layers can't be set; use add() and pop().")
+
+    def _built_symbols(self) -> tuple[KerasTensor, KerasTensor]:
+        if self._symbols is None:
+            raise AttributeError(f"Model {self.name!r} isn't built, so it has no inputs and outputs yet. Call it or build() it.")
+        return self._symbols
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic input, in a list."""
+        return [self._built_symbols()[0]]
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic output, in a list."""
+        return [self._built_symbols()[1]]
+
+    @property
+    def input(self) -> KerasTensor:
+        """The symbolic input."""
+        return self._built_symbols()[0]
+
+    @property
+    def output(self) -> KerasTensor:
+        """The symbolic output."""
+        return self._built_symbols()[1]
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """The shape of the input."""
+        return self._built_symbols()[0].shape
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """The shape of the output."""
+        return self._built_symbols()[1].shape
+
+    def get_config(self) -> dict[str, Any]:
+        layers: Sequence[Layer] = [*([self._input_layer] if self._input_layer else []), *self._chain]
+        config: dict[str, Any] = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": dtype_policies.serialize(self.dtype_policy),
+            "layers": [objects.serialize_keras_object(layer) for layer in layers],
+        }
+        if self._symbols is not None:
+            config["build_input_shape"] = self.input_shape
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        with objects.CustomObjectScope(custom_objects or {}):
+            layers = [objects.deserialize_keras_object(layer) for layer in config["layers"]]
+            options = {key: config[key] for key in ("name", "trainable") if key in config}
+            model = cls(layers, **options)
+        shape = config.get("build_input_shape")
+        if not model.built and shape is not None and isinstance(shape, list | tuple):
+            model.build(tuple(shape))
+        return model
+
+
+objects.register_builtin("models", [Sequential])
+
+

@@ -1,0 +1,346 @@
+"""How an op finds its body.
+
+``@primitive`` and ``@composite`` turn a typed signature into a function that finds the backend of its tensors, brings
+their dtypes together, and calls the backend's body. Parameters annotated ``TensorLike`` are tensors that take part in type
+promotion, ``Index`` ones are tensors that don't (indices, masks), ``Tensors`` is a sequence of them.
+
+What a call resolves is remembered by the classes and dtypes of its tensors, so that the next one costs a dictionary
+look-up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from triceras.backends import registry
+from triceras.backends.base import Backend, Tensor
+from triceras.core import dtypes, settings
+from triceras.core.errors import MixedBackendsError
+
+TensorLike = Any
+Index = Any
+Tensors = Sequence[Any]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_NUMBERS = (bool, int, float, complex)
+_KEPT = (int, float, complex)
+_UNSEEN: Any = object()
+
+Promotion = Callable[[Sequence[Any]], str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """A parameter that holds a tensor or several."""
+
+    position: int
+    name: str
+    promoted: bool
+    many: bool
+
+
+@dataclasses.dataclass
+class Op:
+    """One op: its definition and the rules by which its dtypes and shapes are known."""
+
+    name: str
+    function: Callable[..., Any]
+    primitive: bool
+    promote: Promotion | None
+    spec: Callable[..., Any] | None
+    out_dtype: str | None
+    slots: tuple[Slot, ...]
+    signature: inspect.Signature
+    call: Callable[..., Any] = dataclasses.field(init=False, repr=False)
+
+    def body(self, backend: Backend) -> Callable[..., Any]:
+        """What runs on a backend: its own body, else the composite's definition."""
+        own = backend.table.get(self.name)
+        if own is not None:
+            return own
+        if self.primitive:
+            raise NotImplementedError(f"The backend {backend.name!r} has no body for the op {self.name!r}.")
+        return functools.partial(_run_composite, self.function, backend)
+
+    def tensors(self, args: tuple, kwargs: dict) -> list[tuple[Slot, Any]]:
+        """The tensor arguments of a call, those left out or None aside."""
+        found = []
+        for slot in self.slots:
+            value = args[slot.position] if slot.position < len(args) else kwargs.get(slot.name)
+            if value is not None:
+                found.append((slot, value))
+        return found
+
+
+    def positional(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """A call's arguments with tensors given by keyword moved to their places, as bodies name them differently."""
+        bound = self.signature.bind(*args, **kwargs)
+        return bound.args, bound.kwargs
+
+
+#: Every op by its name.
+OPS: dict[str, Op] = {}
+#: Class of a symbolic tensor -> the function that records an op called on it. Filled by the graph room.
+SYMBOLIC: dict[type, Callable[[Op, tuple, dict], Any]] = {}
+
+
+# ---- promotion rules -------------------------------------------------------------------------------------------------
+
+
+def join(types: Sequence[Any]) -> str:
+    """The lowest dtype above all inputs."""
+    return dtypes.result_type(*types)
+
+
+def join_float(types: Sequence[Any]) -> str:
+    """The same, floating: integers and booleans become ``config.floatx()``."""
+    joined = dtypes.result_type(*types)
+    if joined in dtypes.FLOATS or joined in dtypes.COMPLEX:
+        return joined
+    return settings.floatx() if joined == "int64" else dtypes.result_type(joined, float)
+
+
+def join_accumulator(types: Sequence[Any]) -> str:
+    """The same, with small integers and booleans widened to 32 bits, as sums and products need."""
+    joined = dtypes.result_type(*types)
+    if joined in ("bool", "int8", "int16"):
+        return "int32"
+    return "uint32" if joined in ("uint8", "uint16") else joined
+
+
+PROMOTIONS: dict[str, Promotion] = {"join": join, "float": join_float, "accumulator": join_accumulator}
+
+
+# ---- decorators ------------------------------------------------------------------------------------------------------
+
+
+def primitive(
+    promote: str | Promotion | None = None, *, spec: Callable[..., Any] | None = None, dtype: str | None = None
+) -> Callable[[_F], _F]:
+    """An op with a body in every backend's table; the decorated function is its signature and its documentation.
+
+    Args:
+        promote: how the dtypes of its tensors come together: ``"join"``, ``"float"``, ``"accumulator"``, a function of the
+            dtypes, or None for not at all.
+        spec: ``spec(*args, **kwargs)`` with a ``Spec`` in each tensor's place gives the result's; the dtypes are promoted
+            already. None: the backend's abstract evaluation says.
+        dtype: the result's dtype where it isn't the promoted one.
+    """
+    return functools.partial(_define, True, promote, spec, dtype)
+
+
+def composite(
+    promote: str | Promotion | None = None, *, spec: Callable[..., Any] | None = None, dtype: str | None = None
+) -> Callable[[_F], _F]:
+    """An op defined over other ops and operators; a backend may bring a faster body of the same name."""
+    return functools.partial(_define, False, promote, spec, dtype)
+
+
+def _define(is_primitive: bool, promote: Any, spec: Any, dtype: str | None, function: Any) -> Any:
+    signature = inspect.signature(function)
+    slots = []
+    for position, parameter in enumerate(signature.parameters.values()):
+        annotation = str(parameter.annotation)
+        kind = annotation.removesuffix(" | None").removesuffix(" = None")
+        if kind in ("TensorLike", "Tensors", "Index"):
+            slots.append(Slot(position, parameter.name, kind != "Index", kind == "Tensors"))
+    rule = PROMOTIONS[promote] if isinstance(promote, str) else promote
+    op = Op(function.__name__, function, is_primitive, rule, spec, dtype, tuple(slots), signature)
+    if op.name in OPS:
+        raise ValueError(f"The op {op.name!r} is defined twice.")
+    OPS[op.name] = op
+    op.call = functools.update_wrapper(_dispatcher(op), function)
+    op.call.op = op  # type: ignore[attr-defined]
+    return op.call
+
+
+def _run_composite(function: Callable[..., Any], backend: Backend, *args: Any, **kwargs: Any) -> Any:
+    if registry.active() is backend:
+        return function(*args, **kwargs)
+    with registry.use(backend):
+        return function(*args, **kwargs)
+
+
+# ---- the call path ---------------------------------------------------------------------------------------------------
+
+_all_plans: list[dict[Any, Any]] = []
+
+
+def forget_plans() -> None:
+    """Resolve every op anew; what a plan rests on (``floatx``, the registered backends) has changed."""
+    for plans in _all_plans:
+        plans.clear()
+
+
+settings.listeners.append(forget_plans)
+
+
+def _dispatcher(op: Op) -> Callable[..., Any]:
+    positions = [slot.position for slot in op.slots if not slot.many]
+    plans: dict[Any, Callable[..., Any] | None] = {}
+    _all_plans.append(plans)
+    if len(positions) == len(op.slots) and positions == [0]:
+        return _unary_dispatcher(op, plans)
+    if len(positions) == len(op.slots) and positions == [0, 1]:
+        return _binary_dispatcher(op, plans)
+    return lambda *args, **kwargs: resolve(op, args, kwargs)
+
+
+def _unary_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not args:
+            return resolve(op, args, kwargs)
+        x = args[0]
+        key = type(x), getattr(x, "dtype", None)
+        plan = plans.get(key, _UNSEEN)
+        if plan is _UNSEEN:
+            plan = plans[key] = _plan(op, args[:1])
+        return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+
+    return call
+
+
+def _binary_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) < 2:
+            return resolve(op, args, kwargs)
+        x1, x2 = args[0], args[1]
+        key = type(x1), getattr(x1, "dtype", None), type(x2), getattr(x2, "dtype", None)
+        plan = plans.get(key, _UNSEEN)
+        if plan is _UNSEEN:
+            plan = plans[key] = _plan(op, args[:2])
+        return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+
+    return call
+
+
+def _plan(op: Op, leading: tuple[Any, ...]) -> Callable[..., Any] | None:
+    """What to do with leading tensors of these classes and dtypes; None where it depends on their values."""
+    if any(type(x) in SYMBOLIC for x in leading):
+        return functools.partial(record, op)
+    backend = common_owner(op.name, leading)
+    if backend is None or any(isinstance(x, list | tuple) for x in leading):
+        return None
+    target = _target(op, backend, [x for slot, x in zip(op.slots, leading, strict=True) if slot.promoted])
+    body = op.body(backend)
+    steps = [
+        _converter(op, backend, x, target if slot.promoted else None)
+        for slot, x in zip(op.slots, leading, strict=True)
+    ]
+    if steps[0] is None and (len(steps) == 1 or steps[1] is None):
+        return body
+    first = steps[0] or _same
+    if len(steps) == 1:
+        return lambda x, *args, **kwargs: body(first(x), *args, **kwargs)
+    second = steps[1] or _same
+    return lambda x1, x2, *args, **kwargs: body(first(x1), second(x2), *args, **kwargs)
+
+
+def _same(x: Any) -> Any:
+    return x
+
+
+def resolve(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run an op whatever its arguments are: find the backend, convert, promote, call."""
+    if kwargs and any(slot.name in kwargs for slot in op.slots):
+        args, kwargs = op.positional(args, kwargs)
+    found = op.tensors(args, kwargs)
+    values = [x for slot, value in found for x in (value if slot.many else (value,))]
+    if any(type(x) in SYMBOLIC for x in values):
+        return record(op, *args, **kwargs)
+    owner = common_owner(op.name, values)
+    backend = owner or registry.active()
+    promoted = [x for slot, value in found if slot.promoted for x in (value if slot.many else (value,))]
+    promoted = [backend.convert_to_tensor(x) if isinstance(x, list | tuple) else x for x in promoted]
+    target = _target(op, backend, promoted)
+    args, kwargs = list(args), dict(kwargs)  # type: ignore[assignment]
+    for slot, value in found:
+        dtype = target if slot.promoted else None
+        convert = functools.partial(_convert, op, backend, dtype=dtype, keep_numbers=owner is not None)
+        values = [convert(x) for x in value] if slot.many else convert(value)
+        if slot.position < len(args):
+            args[slot.position] = values  # type: ignore[index]
+        else:
+            kwargs[slot.name] = values
+    return op.body(backend)(*args, **kwargs)
+
+
+def record(op: Op, *args: Any, **kwargs: Any) -> Any:
+    """Call an op on symbolic tensors, as their class says."""
+    for _, value in op.tensors(args, kwargs):
+        for x in value if isinstance(value, list | tuple) else (value,):
+            if type(x) in SYMBOLIC:
+                return SYMBOLIC[type(x)](op, args, kwargs)
+    raise TypeError(f"{op.name}() was given no symbolic tensor.")
+
+
+def common_owner(name: str, values: Sequence[Any]) -> Backend | None:
+    """The backend of a call's tensors; None where none of them has one.
+
+    Raises:
+        MixedBackendsError: there are two.
+    """
+    owner = None
+    for x in values:
+        other = registry.owner_of(x)
+        if other is None or other is owner:
+            continue
+        if owner is not None:
+            raise MixedBackendsError(
+                f"{name}() received tensors of two frameworks: {owner.name} and {other.name}. Convert one with "
+                f"`with triceras.backend_scope({owner.name!r}): triceras.ops.convert_to_tensor(x)`."
+            )
+        owner = other
+    return owner
+
+
+def weak_type(x: Any) -> Any:
+    """What an input counts as in promotion: a Python type for numbers, else its dtype.
+
+    NumPy's scalars of 64 bits count as numbers: ``x * np.sqrt(2)`` keeps the dtype of ``x``.
+    """
+    if isinstance(x, _NUMBERS):
+        return next(kind for kind in _NUMBERS if isinstance(x, kind))
+    if isinstance(x, np.int64):
+        return int
+    return dtypes.standardize_dtype(x.dtype) if hasattr(x, "dtype") else float
+
+
+def _target(op: Op, backend: Backend, promoted: Sequence[Any]) -> str | None:
+    if op.promote is None or not promoted:
+        return None
+    return backend.canonical(op.promote([weak_type(x) for x in promoted]))
+
+
+def _converter(
+    op: Op, backend: Backend, x: Any, dtype: str | None, keep_numbers: bool = True
+) -> Callable[[Any], Any] | None:
+    """How to bring a value of this class and dtype to the backend and the promoted dtype; None where it is there.
+
+    Numbers stay numbers beside a tensor where the backend's body takes them; truth values don't, they count as 1.
+    """
+    if x is None or (keep_numbers and type(x) in _KEPT and dtype is not None and op.name in backend.takes_scalars):
+        return None
+    own = registry.owner_of(x) is backend
+    if own and not isinstance(x, registry.StateHolder):
+        if dtype is None or dtypes.standardize_dtype(x.dtype) == dtype:
+            return None
+        return lambda value: backend.cast(value, dtype)
+    if own:
+        if dtype is None or x.dtype == dtype:
+            return lambda holder: holder.value
+        return lambda holder: backend.cast(holder.value, dtype)
+    if registry.owner_of(x) is None and (x.dtype if hasattr(x, "dtype") else None) is not None and dtype is None:
+        return backend.convert_to_tensor
+    return lambda value: backend.convert_to_tensor(value, dtype)
+
+
+def _convert(op: Op, backend: Backend, x: Any, dtype: str | None, keep_numbers: bool = True) -> Any:
+    converter = _converter(op, backend, x, dtype, keep_numbers)
+    return x if converter is None else converter(x)

@@ -1,0 +1,159 @@
+"""Images in other sizes.
+
+Resizing is linear and separable: each axis is multiplied by a small matrix of weights that depends on the sizes alone. Pixels
+are squares whose centres lie at half-integers, on every backend.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from triceras.backends import registry
+from triceras.backends.base import Spec, Tensor
+from triceras.core import settings
+from triceras.core.dtypes import is_int_dtype
+from triceras.ops.core import cast
+from triceras.ops.core import dtype as dtype_of
+from triceras.ops.dispatch import Index, composite
+from triceras.ops.elementwise import clip
+from triceras.ops.elementwise import round as rounded
+from triceras.ops.indexing import take
+from triceras.ops.linalg import tensordot
+from triceras.ops.shape import moveaxis, pad
+
+
+def _triangle(x: np.ndarray) -> np.ndarray:
+    return np.maximum(0, 1 - np.abs(x))
+
+
+def _keys(x: np.ndarray) -> np.ndarray:
+    """Keys' cubic kernel (1981) with a = -0.5."""
+    x = np.abs(x)
+    near = ((1.5 * x - 2.5) * x) * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x >= 2, 0, np.where(x >= 1, far, near))
+
+
+def _lanczos(radius: int, x: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(x) < radius, np.sinc(x) * np.sinc(x / radius), 0)
+
+
+#: How a pixel is weighted by its distance.
+KERNELS = {
+    "bilinear": _triangle,
+    "bicubic": _keys,
+    "lanczos3": functools.partial(_lanczos, 3),
+    "lanczos5": functools.partial(_lanczos, 5),
+}
+INTERPOLATIONS = ("nearest", *KERNELS)
+
+
+@functools.lru_cache(maxsize=256)
+def weights(old: int, new: int, interpolation: str, antialias: bool) -> np.ndarray:
+    """The matrix ``(new, old)`` that resizes an axis; each row sums to one."""
+    scale = old / new
+    centers = (np.arange(new) + 0.5) * scale - 0.5
+    spread = max(scale, 1.0) if antialias else 1.0
+    matrix = KERNELS[interpolation]((centers[:, None] - np.arange(old)) / spread)
+    total = matrix.sum(1, keepdims=True)
+    return np.where(np.abs(total) > 1e-8, matrix / np.where(total == 0, 1, total), 0).astype(np.float32)
+
+
+def _nearest(old: int, new: int) -> np.ndarray:
+    return np.minimum(np.floor((np.arange(new) + 0.5) * old / new), old - 1).astype(np.int32)
+
+
+def _resize_spec(images: Spec, size: Any, interpolation: str = "bilinear", *args: Any, **kwargs: Any) -> Spec:
+    data_format = settings.standardize_data_format(kwargs.get("data_format") or (args[5] if len(args) > 5 else None))
+    shape, first = list(images.shape), len(images.shape) - (3 if data_format == "channels_last" else 2)
+    shape[first : first + 2] = size
+    return Spec(tuple(shape), images.dtype)
+
+
+@composite(spec=_resize_spec)
+def resize(
+    images: Index,
+    size: Sequence[int],
+    interpolation: str = "bilinear",
+    antialias: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    fill_mode: str = "constant",
+    fill_value: float = 0.0,
+    data_format: str | None = None,
+) -> Tensor:
+    """Images in another size.
+
+    Args:
+        images: ``([batch,] height, width, channels)``, or with the channels before for ``channels_first``.
+        size: the new height and width.
+        interpolation: nearest, bilinear, bicubic, lanczos3 or lanczos5.
+        antialias: whether all old pixels count when the size shrinks, rather than those around the new ones alone.
+        crop_to_aspect_ratio: whether images are cut, evenly on both sides, rather than distorted.
+        pad_to_aspect_ratio: whether they are padded, evenly on both sides, rather than distorted.
+        fill_mode: how they are padded: ``"constant"``.
+        fill_value: with what.
+        data_format: ``"channels_last"``, ``"channels_first"``, or None for ``config.image_data_format()``.
+
+    Returns:
+        The images in the new size, in their dtype; integers are rounded.
+
+    Example:
+        >>> shape(resize(ones((1, 4, 4, 3)), (8, 6)))
+        (1, 8, 6, 3)
+    """
+    data_format = settings.standardize_data_format(data_format)
+    _check(images, size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio, fill_mode)
+    first = len(images.shape) - (3 if data_format == "channels_last" else 2)
+    axes = (first, first + 1)
+    old = [images.shape[a] for a in axes]
+    if crop_to_aspect_ratio:
+        kept = (max(1, min(old[0], int(old[1] * size[0] / size[1]))), max(1, min(old[1], int(old[0] * size[1] / size[0]))))
+        starts = [int((o - k) / 2) for o, k in zip(old, kept, strict=True)]
+        cuts = tuple(slice(s, s + k) for s, k in zip(starts, kept, strict=True))
+        images = images[(slice(None),) * first + cuts]
+    elif pad_to_aspect_ratio:
+        grown = (max(old[0], int(old[1] * size[0] / size[1])), max(old[1], int(old[0] * size[1] / size[0])))
+        pads = [(int((g - o) / 2), g - o - int((g - o) / 2)) for o, g in zip(old, grown, strict=True)]
+        widths = [(0, 0)] * first + pads + [(0, 0)] * (len(images.shape) - first - 2)
+        images = pad(images, widths, constant_values=fill_value)
+    dtype = dtype_of(images)
+    result = images
+    for axis, new in zip(axes, size, strict=True):
+        result = _resize_axis(result, axis, new, interpolation, antialias)
+    return result if dtype_of(result) == dtype else _as_dtype(result, dtype)
+
+
+def _check(images: Any, size: Any, interpolation: str, crop: bool, grow: bool, fill_mode: str) -> None:
+    if len(images.shape) not in (3, 4) or len(size) != 2:
+        raise ValueError(f"resize() needs images of 3 or 4 axes and a size of 2, received {tuple(images.shape)} and {size}.")
+    if interpolation not in INTERPOLATIONS:
+        raise ValueError(f"Unknown interpolation {interpolation!r}. Expected one of: {', '.join(INTERPOLATIONS)}.")
+    if crop and grow:
+        raise ValueError("resize() can crop or pad to the aspect ratio, not both.")
+    if fill_mode != "constant":
+        raise ValueError(f"resize() pads with fill_mode='constant' alone, received {fill_mode!r}.")
+
+
+def _resize_axis(x: Any, axis: int, new: int, interpolation: str, antialias: bool) -> Any:
+    old = x.shape[axis]
+    if old == new:
+        return x
+    backend = registry.active()
+    if interpolation == "nearest":
+        return take(x, backend.convert_to_tensor(_nearest(old, new)), axis)
+    x = x if dtype_of(x) in ("float32", "float64") else cast(x, "float32")
+    matrix = backend.convert_to_tensor(weights(old, new, interpolation, antialias), dtype_of(x))
+    return moveaxis(tensordot(x, matrix, ([axis], [1])), -1, axis)
+
+
+def _as_dtype(x: Any, dtype: str) -> Any:
+    """Floats as they are, integers rounded and clipped to their range."""
+    if is_int_dtype(dtype):
+        info = np.iinfo(dtype)
+        x = clip(rounded(x), info.min, info.max)
+    return cast(x, dtype)

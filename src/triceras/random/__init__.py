@@ -1,0 +1,23 @@
+"""Random numbers, the same on every backend from the same seed."""
+
+from triceras.random.distributions import (
+    categorical,
+    dropout,
+    normal,
+    randint,
+    shuffle,
+    truncated_normal,
+    uniform,
+)
+from triceras.random.seed import SeedGenerator
+
+__all__ = [
+    "SeedGenerator",
+    "categorical",
+    "dropout",
+    "normal",
+    "randint",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]

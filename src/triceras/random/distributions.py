@@ -1,0 +1,177 @@
+"""Distributions over the portable words: the same numbers from the same seed on every backend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from triceras import ops
+from triceras.backends import registry
+from triceras.backends.base import Tensor
+from triceras.core import dtypes, settings
+from triceras.graph.symbol import KerasTensor
+from triceras.random.seed import draw_key
+from triceras.random.words import random_words
+
+_SQRT2 = math.sqrt(2.0)
+
+
+def _float_dtype(dtype: Any) -> str:
+    name = settings.floatx() if dtype is None else dtypes.standardize_dtype(dtype)
+    if name not in dtypes.FLOATS:
+        raise ValueError(f"A continuous distribution gives a floating dtype, received dtype={name!r}.")
+    return registry.active().canonical(name)
+
+
+def _unit(key: Any, shape: Sequence[int], dtype: str = "float32") -> Tensor:
+    """Uniform on (0, 1), the centres of 2**24 equal cells (rounded to float32), so neither end is ever drawn."""
+    words = random_words(key, tuple(shape))
+    high = ops.bitwise_and(ops.bitwise_right_shift(words, 8), 0xFFFFFF)
+    return (ops.cast(high, "float32") + 0.5) * (1.0 / (1 << 24))
+
+
+def uniform(
+    shape: Sequence[int], minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
+) -> Tensor:
+    """Numbers spread evenly from ``minval`` to ``maxval``.
+
+    Args:
+        shape: the shape of the result.
+        minval, maxval: the ends, the upper one excluded.
+        dtype: a floating dtype (``config.floatx()`` by default), or an integer one for whole numbers.
+        seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+
+    Example:
+        >>> shape(uniform((2, 3), seed=1))
+        (2, 3)
+    """
+    if dtype is not None and dtypes.standardize_dtype(dtype) in dtypes.INTEGERS:
+        return randint(shape, minval, maxval, dtype, seed)
+    dtype = _float_dtype(dtype)
+    unit = _unit(draw_key(seed), shape)
+    return ops.cast(unit * (maxval - minval) + minval, dtype)
+
+
+def normal(shape: Sequence[int], mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
+    """Gaussian numbers, by the inverse of the distribution function: ``mean + stddev * sqrt(2) * erfinv(2u - 1)``.
+
+    Args:
+        shape: the shape of the result.
+        mean, stddev: of the distribution.
+        dtype: a floating dtype.
+        seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+
+    Example:
+        >>> shape(normal((2, 3), seed=1))
+        (2, 3)
+    """
+    dtype = _float_dtype(dtype)
+    z = ops.erfinv(_unit(draw_key(seed), shape) * 2.0 - 1.0) * _SQRT2
+    return ops.cast(z * stddev + mean, dtype)
+
+
+def truncated_normal(
+    shape: Sequence[int], mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None
+) -> Tensor:
+    """Gaussian numbers no further than two standard deviations from the mean, by the inverse distribution function.
+
+    Args:
+        shape: the shape of the result.
+        mean, stddev: of the distribution before it is cut off.
+        dtype: a floating dtype.
+        seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+    """
+    dtype = _float_dtype(dtype)
+    limit = math.erf(2.0 / _SQRT2)
+    z = ops.erfinv((_unit(draw_key(seed), shape) * 2.0 - 1.0) * limit) * _SQRT2
+    return ops.cast(ops.clip(z, -2.0, 2.0) * stddev + mean, dtype)
+
+
+def randint(shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
+    """Whole numbers from ``minval`` to ``maxval``, the latter excluded.
+
+    A word's 32 bits are scaled to the range, so no number is favoured by more than ``(maxval - minval) / 2**32``.
+
+    Args:
+        shape: the shape of the result.
+        minval, maxval: the ends; ``maxval - minval`` is at most 2**31.
+        dtype: an integer dtype.
+        seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+    """
+    name = dtypes.standardize_dtype(dtype)
+    if name not in dtypes.INTEGERS:
+        raise ValueError(f"randint() gives an integer dtype, received dtype={name!r}.")
+    span = int(maxval) - int(minval)
+    if not 0 < span <= 1 << 31:
+        raise ValueError(f"randint() needs minval < maxval, at most 2**31 apart, received {minval} and {maxval}.")
+    words = random_words(draw_key(seed), tuple(shape))
+    return ops.cast(_high_product(words, span) + int(minval), name)
+
+
+def _high_product(words: Tensor, span: int) -> Tensor:
+    """``word * span // 2**32`` in wrapping 32-bit arithmetic, by the products of 16-bit halves."""
+
+    def low(x: Any) -> Any:
+        return ops.bitwise_and(x, 0xFFFF)
+
+    def high(x: Any) -> Any:
+        return low(ops.bitwise_right_shift(x, 16))
+
+    w_high, w_low, s_high, s_low = high(words), low(words), span >> 16, span & 0xFFFF
+    first, second = w_high * s_low, w_low * s_high
+    carry = high(w_low * s_low) + low(first) + low(second)
+    return w_high * s_high + high(first) + high(second) + high(carry)
+
+
+def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
+    """Class indices drawn with probabilities ``softmax(logits)``, by the Gumbel-max trick (Gumbel 1954).
+
+    Args:
+        logits: unnormalised log-probabilities, shape ``(batch, classes)``.
+        num_samples: draws for each row.
+        dtype: an integer dtype.
+        seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+
+    Returns:
+        A tensor of shape ``(batch, num_samples)``.
+    """
+    logits = ops.convert_to_tensor(logits) if registry.owner_of(logits) is None else logits
+    batch, classes = ops.shape(logits)
+    unit = _unit(draw_key(seed), (batch, num_samples, classes))
+    gumbel = -ops.log(-ops.log(unit))
+    return ops.cast(ops.argmax(ops.expand_dims(ops.cast(logits, "float32"), 1) + gumbel, axis=-1), dtype)
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Any = None) -> Tensor:
+    """The inputs with a share of them set to zero and the others scaled by ``1 / (1 - rate)`` (Srivastava et al. 2014).
+
+    Args:
+        inputs: a floating tensor.
+        rate: the share to drop, from 0 to below 1.
+        noise_shape: the shape of the mask, broadcast over the inputs; None for theirs.
+        seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+    """
+    if isinstance(inputs, KerasTensor):
+        return KerasTensor(inputs.shape, inputs.dtype)
+    if not isinstance(inputs, registry.StateHolder) and registry.owner_of(inputs) is None:
+        inputs = ops.convert_to_tensor(inputs)
+    sizes = ops.shape(inputs)
+    if noise_shape is not None:
+        sizes = tuple(size if wanted is None else wanted for size, wanted in zip(sizes, noise_shape, strict=True))
+    # A signed word lies below -2**31 + rate * 2**32 with probability `rate`.
+    threshold = int(rate * (1 << 32)) - (1 << 31)
+    keep = ops.greater_equal(random_words(draw_key(seed), sizes), threshold)
+    return ops.where(keep, inputs * (1.0 / (1.0 - rate)), 0.0)
+
+
+def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
+    """The slices of a tensor along an axis, in random order.
+
+    Args:
+        x: any tensor.
+        axis: the axis.
+        seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+    """
+    words = random_words(draw_key(seed), (ops.shape(x)[axis],))
+    return ops.take(x, ops.argsort(words), axis=axis)

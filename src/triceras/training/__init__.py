@@ -1,0 +1,1 @@
+"""One trainer, one pure step, and the data they run on."""

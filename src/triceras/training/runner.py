@@ -1,0 +1,96 @@
+"""Runs a model's steps over batches: the pure step compiled by the backend, or a ``train_step`` that a user wrote."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras.backends import registry
+from triceras.backends.base import StepLoop
+from triceras.training.data.sources import Layout, pack_x_y_sample_weight
+from triceras.training.step import STEPS, state_of
+
+_METHODS = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
+
+
+class Runner:
+    """One kind of step for one layout of batches."""
+
+    #: Whether many steps can go into one call.
+    batches_many: bool
+
+    def run(self, batch: list[Any]) -> Any:
+        """One step; returns its output."""
+        raise NotImplementedError
+
+    def run_many(self, data: list[Any], index: Any, start: int, stop: int) -> None:
+        """Steps over rows of arrays."""
+        raise NotImplementedError
+
+
+class PureRunner(Runner):
+    """The pure step."""
+
+    def __init__(self, model: Any, kind: str, layout: Layout) -> None:
+        step, variables, constants = STEPS[kind](model, layout)
+        self.loop: StepLoop = model.backend.step_loop(step, variables, constants, jit=model.compiles(kind))
+        self.batches_many = kind != "predict" and not model.logs_are_custom
+
+    def run(self, batch: list[Any]) -> Any:
+        return self.loop.run(batch)
+
+    def run_many(self, data: list[Any], index: Any, start: int, stop: int) -> None:
+        self.loop.run_many(data, index, start, stop)
+
+
+class OwnStepRunner(Runner):
+    """A ``train_step`` of the user's: ``(state, data) -> (logs, state)`` or ``data -> logs``, as the backend's users write it."""
+
+    batches_many = False
+
+    def __init__(self, model: Any, kind: str, layout: Layout) -> None:
+        self.model = model
+        self.kind = kind
+        method = getattr(model, _METHODS[kind])
+        backend = model.backend
+        if backend.functional_steps:
+            self._step = backend.compile(
+                lambda state, batch: method(state, _data(layout, batch)), jit=model.compiles(kind)
+            )
+            self._run = self._run_functional
+        else:
+            self._step = backend.stateful_step(lambda batch: method(_data(layout, batch)), jit=model.compiles(kind))
+            self._run = self._run_stateful
+
+    def run(self, batch: list[Any]) -> Any:
+        return self._run(batch)
+
+    def _run_stateful(self, batch: list[Any]) -> Any:
+        return self._step(batch)
+
+    def _groups(self) -> list[Any]:
+        trainable, _, optimizer, metrics = state_of(self.model)
+        other = self.model.non_trainable_variables
+        return {
+            "train": [trainable, other, optimizer, metrics],
+            "test": [trainable, other, metrics],
+            "predict": [trainable, other],
+        }[self.kind]
+
+    def _run_functional(self, batch: list[Any]) -> Any:
+        groups = self._groups()
+        state = tuple([v.stored_value for v in group] for group in groups)
+        output, new_state = self._step(state, batch)
+        for group, values in zip(groups, new_state, strict=True):
+            for variable, value in zip(group, values, strict=True):
+                variable.store(value)
+        return output
+
+
+def _data(layout: Layout, batch: list[Any]) -> Any:
+    return pack_x_y_sample_weight(*layout.unflatten(batch))
+
+
+def make_runner(model: Any, kind: str, layout: Layout) -> Runner:
+    """The runner for a kind of step: the user's own where the model's class overrides it."""
+    with registry.use(model.backend):
+        return (OwnStepRunner if model.overrides(_METHODS[kind]) else PureRunner)(model, kind, layout)

@@ -1,0 +1,101 @@
+"""The pure steps: what training, evaluation and prediction do with the values of a model's variables and one batch.
+
+Each maker returns ``(step, variables, constants)`` for ``Backend.step_loop``: ``step(values, constants, batch)`` takes the
+values of the variables that it changes, of those that it reads, and a flat batch, and returns the new values and an output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from triceras import ops, tree
+from triceras.random.seed import global_seed_generator
+from triceras.state.stateless import StatelessScope
+from triceras.state.variable import Variable
+from triceras.training.data.sources import Layout
+
+Step = Callable[[list[Any], list[Any], list[Any]], tuple[list[Any], Any]]
+
+
+def state_of(model: Any) -> tuple[list[Variable], list[Variable], list[Variable], list[Variable]]:
+    """The variables of a model in four lists: trainable, other, the optimizer's, the metrics'."""
+    other = [*model.non_trainable_variables, global_seed_generator().state]
+    optimizer = model.optimizer.variables if getattr(model, "optimizer", None) is not None else []
+    return model.trainable_variables, other, list(optimizer), model.metrics_variables
+
+
+def train_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Variable]]:
+    """Forward, backward, update, metrics."""
+    trainable, other, optimizer_variables, metric_variables = state_of(model)
+    variables = [*trainable, *other, *optimizer_variables, *metric_variables]
+    rest, count = variables[len(trainable) :], len(trainable)
+    backend = model.backend
+
+    def step(values: list[Any], constants: list[Any], batch: list[Any]) -> tuple[list[Any], Any]:
+        x, y, sample_weight = layout.unflatten(batch)
+
+        def scaled_loss(parameters: list[Any]) -> Any:
+            with StatelessScope.over(variables, [*parameters, *values[count:]], collect_losses=True) as scope:
+                y_pred = model(x, training=True)
+                loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+                scaled = model.optimizer.scale_loss(loss)
+            return scaled, (loss, y_pred, scope.current(rest))
+
+        if count:
+            _, (loss, y_pred, rest_values), gradients = backend.value_and_grad(scaled_loss, values[:count])
+        else:
+            gradients, (_, (loss, y_pred, rest_values)) = [], scaled_loss([])
+        with StatelessScope.over(variables, [*values[:count], *rest_values]) as scope:
+            model.track_loss(loss, x)
+            logs = model.compute_metrics(x, y, y_pred, sample_weight) if model.logs_are_custom else model.update_metrics(
+                x, y, y_pred, sample_weight
+            )
+            if count:
+                with backend.no_grad():
+                    model.optimizer._apply(gradients, trainable, fused=True)
+        return scope.current(variables), logs
+
+    return step, variables, []
+
+
+def test_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Variable]]:
+    """Forward, loss, metrics."""
+    trainable, other, _, metric_variables = state_of(model)
+    variables = [*other, *metric_variables]
+
+    def step(values: list[Any], constants: list[Any], batch: list[Any]) -> tuple[list[Any], Any]:
+        x, y, sample_weight = layout.unflatten(batch)
+        with StatelessScope.over([*variables, *trainable], [*values, *constants], collect_losses=True) as scope:
+            y_pred = model(x, training=False)
+            loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
+            scope.collect_losses = False
+            model.track_loss(loss, x)
+            logs = model.compute_metrics(x, y, y_pred, sample_weight) if model.logs_are_custom else model.update_metrics(
+                x, y, y_pred, sample_weight
+            )
+        return scope.current(variables), logs
+
+    return step, variables, trainable
+
+
+def predict_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Variable]]:
+    """Forward; nothing changes."""
+    trainable, other, _, _ = state_of(model)
+    variables = [*trainable, *other]
+
+    def step(values: list[Any], constants: list[Any], batch: list[Any]) -> tuple[list[Any], Any]:
+        x, _, _ = layout.unflatten(batch)
+        with StatelessScope.over(variables, constants, collect_losses=True):
+            return [], model(x, training=False)
+
+    return step, [], variables
+
+
+def rows_in(x: Any) -> Any:
+    """The number of rows in a batch: an integer, or a scalar tensor where a trace doesn't know it."""
+    return next(ops.shape(leaf)[0] for leaf in tree.flatten(x) if leaf is not None)
+
+
+#: Kind -> maker of its step.
+STEPS = {"train": train_step, "test": test_step, "predict": predict_step}
