@@ -37,7 +37,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 .PHONY: demo test lint bench clean
 
 demo: $(addprefix $(STAMPS)/,$(backends))
-	$(BIN)/python examples/demo.py --backends $(backends)
+	$(BIN)/python examples/digits.py --backends $(backends)
 
 test: $(everything)
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)

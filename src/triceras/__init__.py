@@ -22,8 +22,8 @@ from triceras import (
     tree,
     utils,
 )
-from triceras.backends.registry import available_backends, backend_scope
 from triceras.backends.device import device
+from triceras.backends.registry import available_backends, backend_scope
 from triceras.core.naming import name_scope
 from triceras.core.scopes import SymbolicScope
 from triceras.dtype_policies.policy import DTypePolicy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import operator
 import pathlib
 from typing import Any
 
@@ -45,7 +46,7 @@ def _typed(row: Row, dtype: str) -> Any:
 
 def _call(row: Row, arguments: Any) -> list[Any]:
     args, kwargs = arguments
-    return tree.flatten(getattr(ops, row.op)(*args, **kwargs))
+    return tree.flatten(operator.attrgetter(row.op)(ops)(*args, **kwargs))
 
 
 def _run(row: Row, dtype: str, name: str) -> list[Any]:

@@ -99,10 +99,7 @@ def serialize(activation: Any) -> Any:
     """
     if inspect.isfunction(activation) and TABLE.get(activation.__name__) is activation:
         return activation.__name__
-    config = objects.serialize_keras_object(activation)
-    if isinstance(config, dict) and config["class_name"] == "function":
-        return config | {"module": "builtins", "config": config["registered_name"], "registered_name": "function"}
-    return config
+    return objects.serialize_keras_object(activation)
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:

@@ -34,7 +34,6 @@ TRAINING = ("jax", "torch", "tensorflow")
 ENTRY_POINTS = "triceras.backends"
 
 
-
 class StateHolder:
     """Marks classes that hold a tensor (``value``) rather than being one; ops unwrap them."""
 
@@ -90,7 +89,9 @@ def _load(name: str) -> Backend:
     else:
         package, remedy = FRAMEWORKS[name]
         if not _installed(package):
-            raise MissingBackendError(f"The backend {name!r} needs the package {package!r}, which isn't installed: {remedy}")
+            raise MissingBackendError(
+                f"The backend {name!r} needs the package {package!r}, which isn't installed: {remedy}"
+            )
         backend = importlib.import_module(f"triceras.backends.{name}").BACKEND
     register_backend(backend)
     return backend

@@ -59,9 +59,7 @@ class CallbackList(Callback):
         if isinstance(given, CallbackList):
             return given
         level = 1 if verbose == "auto" else int(verbose)
-        return cls(
-            given, add_history, bool(level), model, verbose=level, epochs=epochs, steps=steps
-        )
+        return cls(given, add_history, bool(level), model, verbose=level, epochs=epochs, steps=steps)
 
     def append(self, callback: Callback) -> None:
         """Add a callback."""
@@ -94,16 +92,16 @@ class CallbackList(Callback):
         self._paces[kind] = pace
         return pace
 
-    def on_batch_begin(self, kind: Any, batch: Any = None) -> None:  # type: ignore[override]
+    def begin_steps(self, kind: str, batch: int) -> None:
         """Before a call of steps of a kind."""
         for callback in self.callbacks:
             getattr(callback, f"on_{kind}_batch_begin")(batch, {})
 
-    def on_batch_end(self, kind: Any, batch: Any = None, read: Callable[[], dict[str, Any]] = dict) -> None:  # type: ignore[override]
+    def end_steps(self, kind: str, batch: int, read: Callable[[], dict[str, Any]] = dict) -> None:
         """After a call of steps of a kind; the figures are read only if a callback needs them now."""
         if kind == "predict":
             for callback in self.callbacks:
-                getattr(callback, "on_predict_batch_end")(batch, {})
+                callback.on_predict_batch_end(batch, {})
             return
         eager = [c for c in self.callbacks if wants_batches(c, kind)]
         watching = [c for c in self.callbacks if isinstance(c, ProgbarLogger) and c.draws]
@@ -119,35 +117,61 @@ class CallbackList(Callback):
             for callback in watching:
                 callback.advance(kind, batch, logs)
 
+    # ---- the calls themselves ---------------------------------------------------------------------------------------
+
+    def _pass_on(self, method: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, method)(*args)
+
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_batch_begin", batch, logs or {})
+
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_batch_end", batch, logs or {})
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_epoch_begin", epoch, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_epoch_end", epoch, logs or {})
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_train_batch_begin", batch, logs or {})
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_train_batch_end", batch, logs or {})
+
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_test_batch_begin", batch, logs or {})
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_test_batch_end", batch, logs or {})
+
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_predict_batch_begin", batch, logs or {})
+
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_predict_batch_end", batch, logs or {})
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_train_begin", logs or {})
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_train_end", logs or {})
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_test_begin", logs or {})
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_test_end", logs or {})
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_predict_begin", logs or {})
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        self._pass_on("on_predict_end", logs or {})
+
 
 def wants_batches(callback: Any, kind: str) -> bool:
     """Whether a callback must be called for every batch."""
     return callback.wants_batches(kind)
-
-
-def _passed_on(name: str, takes_number: bool) -> Callable[..., None]:
-    def with_number(self: CallbackList, number: int, logs: dict[str, Any] | None = None) -> None:
-        for callback in self.callbacks:
-            getattr(callback, name)(number, logs or {})
-
-    def without(self: CallbackList, logs: dict[str, Any] | None = None) -> None:
-        for callback in self.callbacks:
-            getattr(callback, name)(logs or {})
-
-    method = with_number if takes_number else without
-    method.__name__ = name
-    method.__doc__ = getattr(Callback, name).__doc__
-    return method
-
-
-for _name, _takes_number in {
-    "on_epoch_begin": True,
-    "on_epoch_end": True,
-    "on_train_begin": False,
-    "on_train_end": False,
-    "on_test_begin": False,
-    "on_test_end": False,
-    "on_predict_begin": False,
-    "on_predict_end": False,
-}.items():
-    setattr(CallbackList, _name, _passed_on(_name, _takes_number))

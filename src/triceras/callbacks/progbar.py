@@ -49,7 +49,9 @@ class Progbar:
         """Print a line above the bar."""
         self._print(text)
 
-    def update(self, current: int | None, values: list[tuple[str, Any]] | None = None, finalize: bool | None = None) -> None:
+    def update(
+        self, current: int | None, values: list[tuple[str, Any]] | None = None, finalize: bool | None = None
+    ) -> None:
         """Show that ``current`` steps are done.
 
         Args:

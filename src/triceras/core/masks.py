@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -27,3 +29,16 @@ def set_mask(x: Any, mask: Any) -> None:
         table = mask_table.get()
         if table is not None:
             table[id(x)] = (x, mask)
+
+
+@contextlib.contextmanager
+def table() -> Iterator[None]:
+    """A scope in which any tensor can carry a mask; inside another one it changes nothing."""
+    if mask_table.get() is not None:
+        yield
+        return
+    token = mask_table.set({})
+    try:
+        yield
+    finally:
+        mask_table.reset(token)

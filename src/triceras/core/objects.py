@@ -25,7 +25,12 @@ ENCODERS: list[tuple[Callable[[Any], bool], Callable[[Any], Any]]] = []
 
 
 #: Classes that files name in another module than ``keras.<room>``.
-_MODULES = {"Sequential": "keras", "Functional": "keras.src.models.functional", "InputSpec": "keras", "DTypePolicy": "keras"}
+_MODULES = {
+    "Sequential": "keras",
+    "Functional": "keras.src.models.functional",
+    "InputSpec": "keras",
+    "DTypePolicy": "keras",
+}
 
 
 # ---- registration ----------------------------------------------------------------------------------------------------
@@ -187,7 +192,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     config = {
         "module": _MODULES.get(cls.__name__, f"keras.{room}") if room else None,
         "class_name": cls.__name__,
-        "config": {key: serialize_keras_object(value) for key, value in obj.get_config().items()},
+        "config": {key: _as_config(value) for key, value in obj.get_config().items()},
         "registered_name": get_registered_name(cls) if not room or cls.__name__ == "Functional" else None,
     }
     if getattr(obj, "built", False) and hasattr(obj, "get_build_config"):
@@ -199,6 +204,15 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         if compile_config is not None:
             config["compile_config"] = compile_config
     return config
+
+
+def _as_config(value: Any) -> Any:
+    """A value inside a configuration, where tuples are lists."""
+    if isinstance(value, list | tuple):
+        return [_as_config(v) for v in value]
+    if isinstance(value, dict):
+        return {str(key): _as_config(v) for key, v in value.items()}
+    return serialize_keras_object(value)
 
 
 def serialize_shapes(value: Any) -> Any:

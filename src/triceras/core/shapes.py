@@ -62,3 +62,15 @@ def parameter_shape(shape: Shape, axes: Sequence[int], given: Shape) -> Shape:
         return given
     sizes = iter(given)
     return tuple(next(sizes) if i in axes else 1 for i in range(len(shape))) if len(given) == len(axes) else given
+
+
+def check_attention(query: Shape, key: Shape, value: Shape) -> None:
+    """Raise ``ValueError`` where shapes of a query, key and value can't belong together."""
+    fits = all(len(s) == 4 for s in (query, key, value))
+    if fits and None not in (query[2], key[2], value[2]):
+        fits = query[2] % key[2] == 0 and key[2] == value[2]  # type: ignore[operator]
+    if not fits:
+        raise ValueError(
+            "dot_product_attention() needs a query (batch, length, heads, size) and a key and value (batch, other length, "
+            f"heads or a divisor of them, size), received {query}, {key} and {value}."
+        )

@@ -42,11 +42,13 @@ def extent(window: int, dilation: int) -> int:
     return (window - 1) * dilation + 1
 
 
-def output_size(size: int | None, window: int, stride: int, dilation: int, padding: str) -> int | None:
-    """How many windows an axis has."""
+def output_size(size: int | None, window: int | None, stride: int, dilation: int, padding: str) -> int | None:
+    """How many windows an axis has; None where that isn't known."""
     if size is None:
         return None
-    return -(-size // stride) if padding == "same" else max((size - extent(window, dilation)) // stride + 1, 0)
+    if padding == "same":
+        return -(-size // stride)
+    return None if window is None else max((size - extent(window, dilation)) // stride + 1, 0)
 
 
 def window_pads(
@@ -63,10 +65,10 @@ def window_pads(
 
 
 def transposed_size(
-    size: int | None, window: int, stride: int, dilation: int, padding: str, output_padding: int | None
+    size: int | None, window: int | None, stride: int, dilation: int, padding: str, output_padding: int | None
 ) -> int | None:
-    """The size of the axis that a convolution with these arguments brings to ``size``."""
-    if size is None:
+    """The size of the axis that a convolution with these arguments brings to ``size``; None where it isn't known."""
+    if size is None or window is None:
         return None
     span = extent(window, dilation)
     if output_padding is None:

@@ -88,8 +88,10 @@ def _agree(a: Any, b: Any) -> Any:
 def to_symbols(specs: Any, name: str | None = None, record_history: bool = True) -> Any:
     """The symbolic tensors of a structure of ``Spec``."""
     return tree.map_structure(
-        lambda s: KerasTensor(s.shape, s.dtype, sparse=s.sparse, name=name, record_history=record_history)
-        if isinstance(s, Spec)
-        else s,
+        lambda s: (
+            KerasTensor(s.shape, s.dtype, sparse=s.sparse, name=name, record_history=record_history)
+            if isinstance(s, Spec)
+            else s
+        ),
         specs,
     )

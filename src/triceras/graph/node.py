@@ -21,9 +21,7 @@ class Node:
         self.operation = operation
         self.args = args
         self.kwargs = kwargs
-        self.input_tensors: list[KerasTensor] = [
-            x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)
-        ]
+        self.input_tensors: list[KerasTensor] = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
         self.output_tensors: list[KerasTensor] = [x for x in tree.flatten(outputs) if isinstance(x, KerasTensor)]
         self.outputs = outputs
         index = len(operation._inbound_nodes)

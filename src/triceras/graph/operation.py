@@ -59,9 +59,11 @@ class Operation:
     @property
     def input(self) -> Any:
         """The symbolic inputs of its only call."""
-        return self._only_node("input").args[0] if len(self._only_node("input").args) == 1 else [
-            *self._only_node("input").input_tensors
-        ]
+        return (
+            self._only_node("input").args[0]
+            if len(self._only_node("input").args) == 1
+            else [*self._only_node("input").input_tensors]
+        )
 
     @property
     def output(self) -> Any:

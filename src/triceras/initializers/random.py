@@ -125,9 +125,7 @@ class VarianceScaling(RandomInitializer):
             limit = math.sqrt(3.0 * variance)
             return random.uniform(shape, -limit, limit, "float32", self.key())
         if self.distribution == "truncated_normal":
-            return random.truncated_normal(
-                shape, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV, "float32", self.key()
-            )
+            return random.truncated_normal(shape, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV, "float32", self.key())
         return random.normal(shape, 0.0, math.sqrt(variance), "float32", self.key())
 
     def get_config(self) -> dict[str, Any]:

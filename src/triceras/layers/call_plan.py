@@ -27,17 +27,19 @@ class CallPlan:
         return named
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def call_plan(call: Callable[..., Any]) -> CallPlan:
     """The plan of a class's ``call``."""
     parameters = [p for p in inspect.signature(call).parameters.values() if p.name != "self"]
     names = tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
     takes_more = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    masks = tuple((n, n.removesuffix("_mask")) for n in names if n.endswith("_mask") and n.removesuffix("_mask") in names)
+    masks = tuple(
+        (n, n.removesuffix("_mask")) for n in names if n.endswith("_mask") and n.removesuffix("_mask") in names
+    )
     return CallPlan(names, "training" in names, "mask" in names, masks, takes_more)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def build_parameters(build: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the shapes that a class's ``build`` takes."""
     parameters = [p for p in inspect.signature(build).parameters.values() if p.name != "self"]

@@ -10,7 +10,9 @@ from typing import Any
 from triceras import dtype_policies, tree
 from triceras.backends import registry
 from triceras.backends.base import Backend, Spec, Tensor
-from triceras.core import dtypes, naming, scopes
+from triceras.core import dtypes, naming, objects, scopes
+from triceras.core.internal import INTERNAL
+from triceras.core.masks import get_mask, mask_table, set_mask
 from triceras.graph import infer
 from triceras.graph.node import Node
 from triceras.graph.operation import Operation
@@ -18,7 +20,6 @@ from triceras.graph.symbol import KerasTensor, any_symbolic
 from triceras.layers.call_plan import CallPlan, build_parameters, call_plan
 from triceras.layers.input_spec import InputSpec, check_inputs
 from triceras.layers.layer_state import LayerState
-from triceras.core.masks import get_mask, mask_table, set_mask
 from triceras.layers.tracking import PLAIN
 from triceras.state.stateless import StatelessScope
 
@@ -35,6 +36,8 @@ def native_class(cls: type, backend: Backend) -> type:
     if made is None:
         bases = (cls, backend.layer_mixin) if backend.layer_mixin else (cls,)
         names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "_origin": cls}
+        if backend.layer_mixin is not None:
+            names["_native_track"] = backend.layer_mixin._native_track  # type: ignore[attr-defined]
         made = _native_classes[cls, backend] = type(cls.__name__, bases, names)
         made._native_backend = backend  # type: ignore[attr-defined]
     return made
@@ -119,7 +122,7 @@ class Layer(LayerState, Operation):
             self.trainable = False
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if type(value) not in PLAIN and not name.startswith("_self_"):
+        if type(value) not in PLAIN and name not in INTERNAL and not name.startswith("_self_"):
             value = self._tracker.track(name, value)
         object.__setattr__(self, name, value)
 
@@ -422,7 +425,9 @@ class Layer(LayerState, Operation):
     def _build_inside(self, input_shape: Any) -> None:
         if not self._layers:
             return
-        symbols = tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype, record_history=False), input_shape)
+        symbols = tree.map_shape_structure(
+            lambda s: KerasTensor(s, self.compute_dtype, record_history=False), input_shape
+        )
         self._abstract_spec((symbols,), {})
 
     def get_build_config(self) -> dict[str, Any] | None:
@@ -466,7 +471,9 @@ class Layer(LayerState, Operation):
             ``(outputs, non_trainable_variables)``, and the list of losses where asked for.
         """
         if not self.built:
-            raise ValueError(f"Layer {self.name!r} isn't built, so it has no variables yet. Call it or build() it first.")
+            raise ValueError(
+                f"Layer {self.name!r} isn't built, so it has no variables yet. Call it or build() it first."
+            )
         trainable, other = self.trainable_variables, self.non_trainable_variables
         values = (list(trainable_variables), list(non_trainable_variables))
         for role, ours, given in (("trainable", trainable, values[0]), ("non-trainable", other, values[1])):
@@ -502,6 +509,8 @@ class Layer(LayerState, Operation):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """Make one from ``get_config``'s result."""
+        if cls.get_config is Layer.get_config:  # the arguments themselves, which may be layers or other objects
+            config = {k: v if k == "dtype" else objects.deserialize_keras_object(v) for k, v in config.items()}
         return cls(**config)
 
     def save_own_variables(self, store: Any) -> None:
@@ -537,7 +546,9 @@ class Layer(LayerState, Operation):
     # ---- copies -----------------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> Any:
-        state = {k: v for k, v in self.__dict__.items() if k not in ("_backend", "_tracker") and not k.startswith("_self_")}
+        state = {
+            k: v for k, v in self.__dict__.items() if k not in ("_backend", "_tracker") and not k.startswith("_self_")
+        }
         return _restore, (type(self)._origin, self._backend.name), state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

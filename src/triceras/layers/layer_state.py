@@ -233,7 +233,9 @@ class LayerState:
             ValueError: the layer has no weights yet because it isn't built.
         """
         if not self.built:
-            raise ValueError(f"Layer {self.name!r} isn't built, so its weights can't be counted. Call it or build() it first.")
+            raise ValueError(
+                f"Layer {self.name!r} isn't built, so its weights can't be counted. Call it or build() it first."
+            )
         return sum(v.size for v in self.weights)
 
     def get_weights(self) -> list[np.ndarray]:

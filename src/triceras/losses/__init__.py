@@ -101,7 +101,9 @@ ALIASES = {
     "mse": mean_squared_error,
     "msle": mean_squared_logarithmic_error,
 }
-TABLE = {value.__name__: value for value in (*CLASSES, *FUNCTIONS)} | ALIASES | {k.upper(): v for k, v in ALIASES.items()}
+TABLE = (
+    {value.__name__: value for value in (*CLASSES, *FUNCTIONS)} | ALIASES | {k.upper(): v for k, v in ALIASES.items()}
+)
 objects.register_builtin("losses", (*CLASSES, *FUNCTIONS))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from triceras import dtype_policies, ops, tree
 from triceras.backends import registry
 from triceras.backends.base import Tensor
-from triceras.core import dtypes, naming, objects, settings
+from triceras.core import dtypes, masks, naming, objects, settings
 from triceras.core.masks import get_mask
 
 REDUCTIONS = (None, "none", "sum", "sum_over_batch_size", "mean", "mean_with_sample_weight")
@@ -29,7 +29,9 @@ class Loss:
     #: Whether targets are cast to its dtype; class indices stay as they are.
     casts_targets = True
 
-    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
+    ) -> None:
         if reduction not in REDUCTIONS:
             raise ValueError(f"Unknown reduction {reduction!r}. Expected one of: {', '.join(map(repr, REDUCTIONS))}.")
         self.name = name or naming.auto_name(type(self).__name__)
@@ -59,9 +61,10 @@ class Loss:
         """
         mask = get_mask(y_pred)
         y_pred = _map(y_pred, self.dtype)
-        with registry.use(_backend_of(y_pred)):
+        with registry.use(_backend_of(y_pred)), masks.table():
             y_true = _map(y_true, self.dtype if self.casts_targets else None)
             values = self.call(y_true, y_pred)
+            mask = _both(mask, get_mask(values))
             return reduce_weighted(values, sample_weight, mask, self.reduction, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -165,6 +168,13 @@ def squeeze_or_expand_to_same_rank(x1: Any, x2: Any, expand_rank_1: bool = True)
             return ops.expand_dims(x1, -1), x2
         return x1, ops.squeeze(x2, -1)
     return x1, x2
+
+
+def _both(mask: Any, other: Any) -> Any:
+    """Where both of two masks hold; None is a mask that holds everywhere."""
+    if mask is None or other is None:
+        return other if mask is None else mask
+    return ops.logical_and(_align(mask, other), other)
 
 
 def reduce_values(values: Tensor, reduction: str | None) -> Tensor:

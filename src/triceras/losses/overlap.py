@@ -7,6 +7,7 @@ from typing import Any
 from triceras import ops
 from triceras.backends.base import Tensor
 from triceras.core import settings
+from triceras.core.masks import set_mask
 from triceras.losses.loss import LossFunctionWrapper, as_pair, as_tensor
 
 
@@ -36,8 +37,8 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
 
     Args:
         y_true, y_pred, axis: as for ``dice``.
-        alpha: the weight of false positives.
-        beta: the weight of false negatives.
+        alpha: the weight of false negatives. (Keras documents it as that of false positives, and computes this.)
+        beta: the weight of false positives.
 
     Returns:
         The shape without those axes.
@@ -46,7 +47,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axi
     common = ops.sum(y_true * y_pred, axis=axis)
     false_positives = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     false_negatives = ops.sum(y_true * (1.0 - y_pred), axis=axis)
-    total = common + alpha * false_positives + beta * false_negatives
+    total = common + alpha * false_negatives + beta * false_positives
     return 1.0 - ops.divide(common, total + settings.epsilon())
 
 
@@ -76,7 +77,9 @@ def circle(
     dtype = ops.dtype(y_pred)
     labels = ops.reshape(ops.cast(as_tensor(y_true, None), "int32"), (-1, 1))
     others = y_pred if ref_embeddings is None else as_tensor(ref_embeddings, dtype)
-    other_labels = labels if ref_labels is None else ops.reshape(ops.cast(as_tensor(ref_labels, None), "int32"), (-1, 1))
+    other_labels = (
+        labels if ref_labels is None else ops.reshape(ops.cast(as_tensor(ref_labels, None), "int32"), (-1, 1))
+    )
     similar = ops.matmul(y_pred, ops.transpose(others))
     same = ops.equal(labels, ops.transpose(other_labels))
     if remove_diagonal:
@@ -90,10 +93,13 @@ def circle(
     of_positive = -gamma * weight_positive * (similar - (1.0 - margin))
     of_negative = gamma * weight_negative * (similar - margin)
     none = ops.full_like(similar, -1e9)
-    return ops.softplus(
+    values = ops.softplus(
         ops.logsumexp(ops.where(positive, of_positive, none), axis=1)
         + ops.logsumexp(ops.where(negative, of_negative, none), axis=1)
     )
+    # A sample that is alone in its class has nothing to be near to, and counts nowhere.
+    set_mask(values, ops.any(positive, axis=1))
+    return values
 
 
 def ctc(y_true: Any, y_pred: Any) -> Tensor:

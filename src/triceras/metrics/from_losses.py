@@ -6,7 +6,7 @@ from typing import Any
 
 from triceras import losses, ops
 from triceras.backends.base import Tensor
-from triceras.losses.loss import as_pair
+from triceras.losses.loss import as_pair, as_tensor
 from triceras.losses.regression import unit_vectors
 from triceras.metrics.reduction import Mean, MeanMetricWrapper
 
@@ -213,7 +213,7 @@ class RootMeanSquaredError(Mean):
         super().__init__(name, dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        y_true, y_pred = as_pair(y_true, y_pred)
+        y_true, y_pred = as_pair(y_true, as_tensor(y_pred, self.dtype))
         super().update_state(ops.square(y_pred - y_true), sample_weight)
 
     def result(self) -> Tensor:

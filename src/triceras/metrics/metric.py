@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from triceras import dtype_policies, initializers, ops
@@ -12,16 +14,28 @@ from triceras.state.stateless import StatelessScope
 from triceras.state.variable import Variable
 
 
+def _on_own_backend(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def run(self: Metric, *args: Any, **kwargs: Any) -> Any:
+        with registry.use(self.backend):
+            return method(self, *args, **kwargs)
+
+    return run
+
+
 class Metric:
     """A figure over all batches of an epoch.
 
     A subclass makes its state in ``__init__`` with ``add_variable``, changes it in ``update_state`` and computes the figure
-    in ``result``.
+    in ``result``. Where the state's shape depends on the data, the subclass makes it in ``build`` and sets ``built``.
 
     Args:
         dtype: the dtype or dtype policy of its state.
         name: its name.
     """
+
+    #: Whether its state is made.
+    built = False
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
@@ -30,6 +44,13 @@ class Metric:
         self._own_variables: list[Variable] = []
         self._metrics: list[Metric] = []
         self.backend = registry.active()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let what a subclass defines run on the metric's own backend, whichever is active."""
+        super().__init_subclass__(**kwargs)
+        for name in ("update_state", "result", "reset_state"):
+            if name in cls.__dict__:
+                setattr(cls, name, _on_own_backend(cls.__dict__[name]))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Variable) and not any(v is value for v in self._own_variables):
@@ -65,9 +86,15 @@ class Metric:
         self._own_variables.append(variable)
         return variable
 
-    def add_weight(self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None) -> Variable:
+    def add_weight(
+        self, shape: Any = (), initializer: Any = None, dtype: Any = None, name: str | None = None
+    ) -> Variable:
         """The same as ``add_variable``."""
         return self.add_variable(shape, initializer or "zeros", dtype, name=name)
+
+    def build(self, y_true_shape: Any, y_pred_shape: Any) -> None:
+        """Make the state that depends on the shapes of the data; called before a step is compiled."""
+        self.built = True
 
     def reset_state(self) -> None:
         """Begin anew."""
@@ -84,27 +111,28 @@ class Metric:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take in a batch and return the figure so far."""
-        with registry.use(self.backend):
-            self.update_state(*args, **kwargs)
-            return self.result()
+        self.update_state(*args, **kwargs)
+        return self.result()
 
     # ---- pure forms -------------------------------------------------------------------------------------------------
 
     def _scope(self, metric_variables: Any) -> StatelessScope:
         values = list(metric_variables)
         if len(values) != len(self.variables):
-            raise ValueError(f"The metric {self.name!r} has {len(self.variables)} variables, received {len(values)} values.")
+            raise ValueError(
+                f"The metric {self.name!r} has {len(self.variables)} variables, received {len(values)} values."
+            )
         return StatelessScope.over(self.variables, values)
 
     def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> list[Tensor]:
         """The values of its variables after a batch, given those before."""
-        with self._scope(metric_variables) as scope, registry.use(self.backend):
+        with self._scope(metric_variables) as scope:
             self.update_state(*args, **kwargs)
         return scope.current(self.variables)
 
     def stateless_result(self, metric_variables: Any) -> Any:
         """The figure for values of its variables."""
-        with self._scope(metric_variables), registry.use(self.backend):
+        with self._scope(metric_variables):
             return self.result()
 
     def stateless_reset_state(self) -> list[Tensor]:

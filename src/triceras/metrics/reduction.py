@@ -7,31 +7,37 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
-from triceras.core import objects
+from triceras.core import masks, objects
 from triceras.core.masks import get_mask
 from triceras.losses.loss import as_tensor, squeeze_or_expand_to_same_rank
 from triceras.metrics.metric import Metric
 
 
-def weighted(values: Any, sample_weight: Any, dtype: str) -> tuple[Tensor, Tensor | None]:
-    """Values and their weights in one dtype and of shapes that broadcast; the weights hold the values' mask too."""
+def weighted(
+    values: Any, sample_weight: Any, dtype: str, reduce: Callable[..., Tensor] = ops.mean
+) -> tuple[Tensor, Tensor | None]:
+    """Values and their weights in one dtype and shape, the values' mask among the weights.
+
+    Axes of the values that the weights don't have are reduced.
+    """
     mask = get_mask(values)
     values = as_tensor(values, dtype)
     weight = None if sample_weight is None else as_tensor(sample_weight, dtype)
     if mask is not None:
         mask = ops.cast(mask, dtype)
-        weight = mask if weight is None else _front_aligned(weight, mask) * mask
+        weight = mask if weight is None else front_aligned(weight, mask) * mask
     if weight is None:
         return values, None
     if len(weight.shape) == len(values.shape) + 1 and weight.shape[-1] == 1:
         weight = ops.squeeze(weight, -1)
     if len(weight.shape) < len(values.shape):
         spare = tuple(range(len(weight.shape), len(values.shape)))
-        values = ops.mean(values, axis=spare)
+        values = reduce(values, axis=spare)
     return values, ops.broadcast_to(weight, ops.shape(values)) if weight.shape != values.shape else weight
 
 
-def _front_aligned(x: Tensor, like: Tensor) -> Tensor:
+def front_aligned(x: Tensor, like: Tensor) -> Tensor:
+    """A tensor with axes of size one added behind, up to the rank of another."""
     while len(x.shape) < len(like.shape):
         x = ops.expand_dims(x, -1)
     return x
@@ -50,7 +56,7 @@ class Sum(Metric):
         self.total = self.add_variable((), "zeros", name="total")
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        values, weight = weighted(values, sample_weight, self.dtype)
+        values, weight = weighted(values, sample_weight, self.dtype, ops.sum)
         self.total.assign(self.total.value + ops.sum(values if weight is None else values * weight))
 
     def result(self) -> Tensor:
@@ -111,11 +117,16 @@ class MeanMetricWrapper(Mean):
         y_pred = as_tensor(y_pred, self.dtype)
         y_true = as_tensor(y_true, None if getattr(self._fn, "takes_indices", False) else self.dtype)
         y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
-        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        with masks.table():
+            values = self._fn(y_true, y_pred, **self._fn_kwargs)
+            self._take(values, mask, sample_weight)
+
+    def _take(self, values: Tensor, mask: Any, sample_weight: Any) -> None:
+        """Take in values with the mask of the predictions beside their own."""
         if mask is not None:
             mask = ops.cast(mask, self.dtype)
             weight = None if sample_weight is None else as_tensor(sample_weight, self.dtype)
-            sample_weight = mask if weight is None else _front_aligned(weight, mask) * mask
+            sample_weight = mask if weight is None else front_aligned(weight, mask) * mask
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:

@@ -3,5 +3,6 @@
 from triceras.models.functional import Functional
 from triceras.models.model import Model
 from triceras.models.sequential import Sequential
+from triceras.saving import load_model, save_model
 
-__all__ = ["Functional", "Model", "Sequential"]
+__all__ = ["Functional", "Model", "Sequential", "load_model", "save_model"]

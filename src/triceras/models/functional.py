@@ -106,13 +106,17 @@ class Functional(Function, Model):
         if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
             missing = [name for name in self.input_names if name not in inputs]
             if missing:
-                raise ValueError(f"Model {self.name!r} misses the inputs {missing}. Received inputs named {sorted(inputs)}.")
+                raise ValueError(
+                    f"Model {self.name!r} misses the inputs {missing}. Received inputs named {sorted(inputs)}."
+                )
             leaves = [inputs[name] for name in self.input_names]
         elif isinstance(inputs, dict):
             known = {key: inputs[key] for key in self._inputs_struct if key in inputs}
             missing = sorted(set(self._inputs_struct) - set(known))
             if missing:
-                raise ValueError(f"Model {self.name!r} misses the inputs {missing}. Received inputs named {sorted(inputs)}.")
+                raise ValueError(
+                    f"Model {self.name!r} misses the inputs {missing}. Received inputs named {sorted(inputs)}."
+                )
             leaves = tree.flatten(known)
         else:
             leaves = tree.flatten(inputs)

@@ -100,7 +100,9 @@ def rebuild_graph(config: dict[str, Any]) -> tuple[Any, Any, list[Operation]]:
             made[name, index] = operation._inbound_nodes[-1]
         if len(waiting) == len(pending):
             name, index, node = waiting[0]
-            raise ValueError(f"The file's graph can't be rebuilt: call {index} of {name!r} uses a tensor that nothing makes.")
+            raise ValueError(
+                f"The file's graph can't be rebuilt: call {index} of {name!r} uses a tensor that nothing makes."
+            )
         pending = waiting
     layers = list(operations.values())
     return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made), layers
@@ -142,5 +144,3 @@ def _tensors(structure: Any, made: dict[tuple[str, int], Node]) -> Any:
         name, index, tensor_index = structure
         return made[name, index].output_tensors[tensor_index]
     return [_tensors(value, made) for value in structure]
-
-

@@ -80,7 +80,9 @@ class Model(Trainer, Layer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"Model {self.name!r} has no layer {name!r}. Its layers: {[layer.name for layer in self.layers]}.")
+        raise ValueError(
+            f"Model {self.name!r} has no layer {name!r}. Its layers: {[layer.name for layer in self.layers]}."
+        )
 
     def summary(
         self,
@@ -138,7 +140,9 @@ class Model(Trainer, Layer):
         groups = self._state_tree_groups()
         unknown = set(state_tree) - set(groups)
         if unknown:
-            raise ValueError(f"Unknown groups in the state tree: {sorted(unknown)}. Expected some of: {', '.join(groups)}.")
+            raise ValueError(
+                f"Unknown groups in the state tree: {sorted(unknown)}. Expected some of: {', '.join(groups)}."
+            )
         for name, values in state_tree.items():
             for variable in groups[name]:
                 node = values
@@ -172,11 +176,16 @@ class Model(Trainer, Layer):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build from ``get_build_config``'s result."""
-        if config and not self.built and config.get("input_shape") is not None or (config or {}).get("shapes_dict"):
+        if (config and not self.built and config.get("input_shape") is not None) or (config or {}).get("shapes_dict"):
             super().build_from_config(config)
 
     def export(
-        self, filepath: Any, format: str = "tf_saved_model", verbose: Any = None, input_signature: Any = None, **kwargs: Any
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: Any = None,
+        input_signature: Any = None,
+        **kwargs: Any,
     ) -> None:
         """Write the model for another runtime."""
         raise NotImplementedError(f"Export to {format!r} isn't there yet; save() writes a .keras file.")

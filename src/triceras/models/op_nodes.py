@@ -76,7 +76,9 @@ def call_from_file(operation: OpCall, args: list[Any], kwargs: dict[str, Any], c
     if op.name == "get_item":
         args = [args[0], tuple(args[1]) if isinstance(args[1], list) else args[1]]
     known = {key: value for key, value in config.items() if key in op.signature.parameters}
-    bound = op.signature.bind(**(dict(zip(names or list(op.signature.parameters), args, strict=False)) | known | kwargs))
+    bound = op.signature.bind(
+        **(dict(zip(names or list(op.signature.parameters), args, strict=False)) | known | kwargs)
+    )
     operation.symbolic_call(*bound.args, **bound.kwargs)
 
 

@@ -39,12 +39,6 @@ class Sequential(Model):
             self.add(layer, rebuild=False)
         self._maybe_rebuild()
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("_chain", "_symbols", "_input_layer"):
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
-
     def add(self, layer: Any, rebuild: bool = True) -> None:
         """Put a layer on top.
 
@@ -136,7 +130,9 @@ class Sequential(Model):
 
     def _built_symbols(self) -> tuple[KerasTensor, KerasTensor]:
         if self._symbols is None:
-            raise AttributeError(f"Model {self.name!r} isn't built, so it has no inputs and outputs yet. Call it or build() it.")
+            raise AttributeError(
+                f"Model {self.name!r} isn't built, so it has no inputs and outputs yet. Call it or build() it."
+            )
         return self._symbols
 
     @property
@@ -194,5 +190,3 @@ class Sequential(Model):
 
 
 objects.register_builtin("models", [Sequential])
-
-

@@ -90,7 +90,9 @@ def _rows(model: Any, expand_nested: bool, layer_range: Any, level: int = 0) -> 
         names = [layer.name for layer in rows]
         for name in layer_range:
             if name not in names:
-                raise ValueError(f"layer_range names {name!r}, which isn't a layer of {model.name!r}. Its layers: {names}.")
+                raise ValueError(
+                    f"layer_range names {name!r}, which isn't a layer of {model.name!r}. Its layers: {names}."
+                )
         rows = rows[names.index(layer_range[0]) : names.index(layer_range[1]) + 1]
     for layer in rows:
         yield level, layer

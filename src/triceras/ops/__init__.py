@@ -1,7 +1,7 @@
 """The array language that runs on every backend."""
 
 from triceras.ops import image, nn
-from triceras.ops.control import (  # noqa: A004
+from triceras.ops.control import (
     associative_scan,
     cond,
     custom_gradient,
@@ -47,7 +47,7 @@ from triceras.ops.decompositions import (
     solve_triangular,
     svd,
 )
-from triceras.ops.elementwise import (  # noqa: A004
+from triceras.ops.elementwise import (
     abs,
     absolute,
     add,
@@ -90,7 +90,7 @@ from triceras.ops.elementwise import (  # noqa: A004
     true_divide,
     trunc,
 )
-from triceras.ops.indexing import (  # noqa: A004
+from triceras.ops.indexing import (
     argsort,
     get_item,
     scatter,
@@ -164,6 +164,7 @@ from triceras.ops.nn import (
     celu,
     conv,
     conv_transpose,
+    ctc_loss,
     depth_to_space,
     depthwise_conv,
     dot_product_attention,
@@ -208,7 +209,7 @@ from triceras.ops.nn import (
     threshold,
     unfold,
 )
-from triceras.ops.reduce import (  # noqa: A004
+from triceras.ops.reduce import (
     all,
     amax,
     amin,
@@ -315,9 +316,9 @@ from triceras.ops.transcendental import (
     expm1,
     i0,
     log,
-    log10,
     log1p,
     log2,
+    log10,
     logaddexp,
     logaddexp2,
     rad2deg,
@@ -395,6 +396,7 @@ __all__ = [
     "cosh",
     "count_nonzero",
     "cross",
+    "ctc_loss",
     "cumprod",
     "cumsum",
     "custom_gradient",
@@ -487,9 +489,9 @@ __all__ = [
     "less_equal",
     "linspace",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "log_sigmoid",
     "log_softmax",
     "logaddexp",

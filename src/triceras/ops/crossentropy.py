@@ -50,7 +50,12 @@ def _multi_hot_spec(
 
 @composite(spec=_multi_hot_spec)
 def multi_hot(
-    inputs: Index, num_classes: int | None = None, axis: int = -1, dtype: Any = None, sparse: bool = False, **kwargs: Any
+    inputs: Index,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: Any = None,
+    sparse: bool = False,
+    **kwargs: Any,
 ) -> Tensor:
     """A one at each index that a row holds, zeros elsewhere.
 

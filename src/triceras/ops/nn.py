@@ -48,6 +48,7 @@ from triceras.ops.crossentropy import (
     one_hot,
     sparse_categorical_crossentropy,
 )
+from triceras.ops.ctc import ctc_loss
 from triceras.ops.normalization import batch_normalization, layer_normalization, normalize, rms_normalization
 from triceras.ops.rearrange import depth_to_space, fold, polar, psnr, space_to_depth, unfold
 from triceras.ops.reduce import moments
@@ -62,6 +63,7 @@ __all__ = [
     "celu",
     "conv",
     "conv_transpose",
+    "ctc_loss",
     "depth_to_space",
     "depthwise_conv",
     "dot_product_attention",

@@ -23,7 +23,8 @@ _HALF = ("float16", "bfloat16")
 
 
 def _along(x: Any, parameter: Any, axes: Sequence[int]) -> Any:
-    """A parameter over some axes of ``x``, shaped so that it broadcasts with it."""
+    """A parameter over some axes of ``x``, in its dtype, shaped so that it broadcasts with it."""
+    parameter = cast(parameter, dtype_of(x)) if dtype_of(parameter) != dtype_of(x) else parameter
     shape = parameter_shape(tuple(x.shape), axes, tuple(parameter.shape))
     return parameter if shape == tuple(parameter.shape) else reshape(parameter, shape)
 
@@ -55,7 +56,9 @@ def layer_normalization(
         [-1.0, 1.0]
     """
     if kwargs:
-        raise TypeError(f"layer_normalization() has no arguments {sorted(kwargs)}; for rms_scaling use rms_normalization().")
+        raise TypeError(
+            f"layer_normalization() has no arguments {sorted(kwargs)}; for rms_scaling use rms_normalization()."
+        )
     axes = normalize_axes(axis, len(x.shape))
     epsilon = settings.epsilon() if epsilon is None else epsilon
     wide = cast(x, "float32") if dtype_of(x) in _HALF else x
@@ -111,9 +114,10 @@ def batch_normalization(
         [[1.0]]
     """
     axes = normalize_axes(axis, len(x.shape))
-    factor = rsqrt(variance + epsilon)
-    factor = factor if scale is None else factor * scale
-    return _scaled(x - _along(x, mean, axes), factor, offset, axes)
+    wide = cast(x, "float32") if dtype_of(x) in _HALF else x
+    factor = rsqrt(cast(variance, dtype_of(wide)) + epsilon)
+    factor = factor if scale is None else factor * cast(scale, dtype_of(wide))
+    return cast(_scaled(wide - _along(wide, mean, axes), factor, offset, axes), dtype_of(x))
 
 
 def _batch_norm_train_spec(x: Spec, gamma: Any, beta: Any, axis: int, epsilon: float, mask: Any = None) -> Any:

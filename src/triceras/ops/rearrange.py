@@ -7,6 +7,8 @@ from typing import Any
 
 from triceras.backends.base import Tensor
 from triceras.core import settings, windows
+from triceras.ops.core import cast
+from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import Index, TensorLike, composite
 from triceras.ops.elementwise import square
 from triceras.ops.reduce import mean
@@ -41,7 +43,7 @@ def depth_to_space(x: Index, block_size: int, data_format: str = "channels_last"
     if data_format == "channels_last":
         x = transpose(reshape(x, (-1, h, w, b, b, c // (b * b))), (0, 1, 3, 2, 4, 5))
         return reshape(x, (-1, h * b, w * b, c // (b * b)))
-    x = transpose(reshape(x, (-1, b, b, c // (b * b), h, w)), (0, 3, 4, 1, 5, 2))
+    x = transpose(reshape(x, (-1, c // (b * b), b, b, h, w)), (0, 1, 4, 2, 5, 3))
     return reshape(x, (-1, c // (b * b), h * b, w * b))
 
 
@@ -60,7 +62,7 @@ def space_to_depth(x: Index, block_size: int, data_format: str = "channels_last"
     if data_format == "channels_last":
         x = transpose(reshape(x, (-1, h // b, b, w // b, b, c)), (0, 1, 3, 2, 4, 5))
         return reshape(x, (-1, h // b, w // b, c * b * b))
-    x = transpose(reshape(x, (-1, c, h // b, b, w // b, b)), (0, 3, 5, 1, 2, 4))
+    x = transpose(reshape(x, (-1, c, h // b, b, w // b, b)), (0, 1, 3, 5, 2, 4))
     return reshape(x, (-1, c * b * b, h // b, w // b))
 
 
@@ -121,7 +123,11 @@ def fold(
         >>> shape(fold(ones((1, 18, 4)), 4, 3))
         (1, 2, 4, 4)
     """
-    kernel, gaps, size = _pair(kernel_size, "kernel_size"), _pair(dilation, "dilation"), _pair(output_size, "output_size")
+    kernel, gaps, size = (
+        _pair(kernel_size, "kernel_size"),
+        _pair(dilation, "dilation"),
+        _pair(output_size, "output_size"),
+    )
     pads, steps = _pair(padding, "padding", 0), _pair(stride, "stride")
     whole = [s + 2 * p for s, p in zip(size, pads, strict=True)]
     rows, columns = (windows.output_size(*a, "valid") for a in zip(whole, kernel, steps, gaps, strict=True))
@@ -165,7 +171,8 @@ def polar(abs_: TensorLike, angle: TensorLike) -> Tensor:
         >>> convert_to_numpy(polar([2.0], [0.0])).tolist()
         [(2+0j)]
     """
-    return abs_ * cos(angle) + 1j * (abs_ * sin(angle))
+    dtype = "complex128" if dtype_of(angle) == "float64" else "complex64"
+    return cast(abs_ * cos(angle), dtype) + cast(abs_ * sin(angle), dtype) * 1j
 
 
 @composite("float")
@@ -177,8 +184,8 @@ def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
         max_val: the largest value there can be.
 
     Example:
-        >>> convert_to_numpy(psnr([1.0], [0.0], 1.0)).round(2).item()
-        0.0
+        >>> convert_to_numpy(psnr([1.0], [0.0], 10.0)).round(2).item()
+        20.0
     """
     if tuple(x1.shape) != tuple(x2.shape):
         raise ValueError(f"psnr() needs tensors of one shape, received {tuple(x1.shape)} and {tuple(x2.shape)}.")

@@ -305,7 +305,9 @@ class Lion(Optimizer):
             **kwargs,
         )
         if not 0 < beta_1 <= 1:
-            raise ValueError(f"Lion: beta_1 lies above 0 and is at most 1, received {beta_1!r}. It would use gradients alone.")
+            raise ValueError(
+                f"Lion: beta_1 lies above 0 and is at most 1, received {beta_1!r}. It would use gradients alone."
+            )
         self.beta_1 = beta_1
         self.beta_2 = beta_2
 

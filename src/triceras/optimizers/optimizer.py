@@ -94,7 +94,9 @@ class Optimizer:
         self._accumulators: list[Variable] = []
         self.variables: list[Variable] = []
         with naming.name_scope(self.name):
-            self._iterations = Variable(0, dtype="int32", trainable=False, name="iteration", aggregation="only_first_replica")
+            self._iterations = Variable(
+                0, dtype="int32", trainable=False, name="iteration", aggregation="only_first_replica"
+            )
             self.variables.append(self._iterations)
             self._learning_rate = self._make_learning_rate(learning_rate)
 
@@ -108,7 +110,11 @@ class Optimizer:
                 f"learning_rate is a number, a LearningRateSchedule or a function, received {learning_rate!r}."
             )
         variable = Variable(
-            float(learning_rate), dtype="float32", trainable=False, name="learning_rate", aggregation="only_first_replica"
+            float(learning_rate),
+            dtype="float32",
+            trainable=False,
+            name="learning_rate",
+            aggregation="only_first_replica",
         )
         self.variables.append(variable)
         return variable
@@ -157,7 +163,12 @@ class Optimizer:
         self.built = True
 
     def add_variable(
-        self, shape: Any, initializer: Any = "zeros", dtype: Any = None, aggregation: str = "none", layout: Any = None,
+        self,
+        shape: Any,
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "none",
+        layout: Any = None,
         name: str | None = None,
     ) -> Variable:
         """Make a variable of this optimizer."""
@@ -239,13 +250,17 @@ class Optimizer:
             ValueError: the numbers of gradients and variables differ, or a variable isn't among those it was built for.
         """
         with registry.use(self.backend), self.backend.no_grad():
-            grads = [g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads]
+            grads = [
+                g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads
+            ]
             self._apply(grads, trainable_variables, fused=True)
 
     def _apply(self, grads: list[Any], trainable_variables: Sequence[Variable] | None, fused: bool) -> None:
         if trainable_variables is None:
             if not self.built:
-                raise ValueError(f"The optimizer {self.name!r} isn't built: pass trainable_variables, or call build() first.")
+                raise ValueError(
+                    f"The optimizer {self.name!r} isn't built: pass trainable_variables, or call build() first."
+                )
             variables = self._trainable_variables
         else:
             variables = list(trainable_variables)
@@ -272,7 +287,9 @@ class Optimizer:
 
     def _check(self, grads: list[Any], variables: Sequence[Variable]) -> None:
         if len(grads) != len(variables):
-            raise ValueError(f"The optimizer {self.name!r} received {len(grads)} gradients for {len(variables)} variables.")
+            raise ValueError(
+                f"The optimizer {self.name!r} received {len(grads)} gradients for {len(variables)} variables."
+            )
         for variable in variables:
             if id(variable) not in self._positions:
                 raise ValueError(
@@ -335,16 +352,25 @@ class Optimizer:
             ``(trainable_variables, optimizer_variables)``, the new values.
         """
         if not self.built:
-            raise ValueError(f"The optimizer {self.name!r} isn't built. Call build(variables) before stateless_apply().")
+            raise ValueError(
+                f"The optimizer {self.name!r} isn't built. Call build(variables) before stateless_apply()."
+            )
         for what, ours, given in (
             ("optimizer", self.variables, optimizer_variables),
             ("trainable", self._trainable_variables, trainable_variables),
         ):
             if len(ours) != len(given):
-                raise ValueError(f"The optimizer {self.name!r} has {len(ours)} {what} variables, received {len(given)} values.")
+                raise ValueError(
+                    f"The optimizer {self.name!r} has {len(ours)} {what} variables, received {len(given)} values."
+                )
         variables = [*self._trainable_variables, *self.variables]
-        with StatelessScope.over(variables, [*trainable_variables, *optimizer_variables]) as scope, registry.use(self.backend):
-            grads = [g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads]
+        with (
+            StatelessScope.over(variables, [*trainable_variables, *optimizer_variables]) as scope,
+            registry.use(self.backend),
+        ):
+            grads = [
+                g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads
+            ]
             self._apply(grads, self._trainable_variables, fused=False)
         return scope.current(self._trainable_variables), scope.current(self.variables)
 

@@ -10,7 +10,7 @@ from triceras import ops
 from triceras.backends import registry
 from triceras.backends.base import Tensor
 from triceras.core import dtypes, settings
-from triceras.graph.symbol import KerasTensor
+from triceras.ops.dispatch import SYMBOLIC
 from triceras.random.seed import draw_key
 from triceras.random.words import random_words
 
@@ -31,9 +31,7 @@ def _unit(key: Any, shape: Sequence[int], dtype: str = "float32") -> Tensor:
     return (ops.cast(high, "float32") + 0.5) * (1.0 / (1 << 24))
 
 
-def uniform(
-    shape: Sequence[int], minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None
-) -> Tensor:
+def uniform(shape: Sequence[int], minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
     """Numbers spread evenly from ``minval`` to ``maxval``.
 
     Args:
@@ -152,8 +150,8 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None =
         noise_shape: the shape of the mask, broadcast over the inputs; None for theirs.
         seed: an integer, a ``SeedGenerator``, or None for the process's stream.
     """
-    if isinstance(inputs, KerasTensor):
-        return KerasTensor(inputs.shape, inputs.dtype)
+    if type(inputs) in SYMBOLIC:
+        raise TypeError(f"dropout() draws when it is called, so it can't be recorded on {inputs!r}. Use layers.Dropout.")
     if not isinstance(inputs, registry.StateHolder) and registry.owner_of(inputs) is None:
         inputs = ops.convert_to_tensor(inputs)
     sizes = ops.shape(inputs)
@@ -162,7 +160,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None =
     # A signed word lies below -2**31 + rate * 2**32 with probability `rate`.
     threshold = int(rate * (1 << 32)) - (1 << 31)
     keep = ops.greater_equal(random_words(draw_key(seed), sizes), threshold)
-    return ops.where(keep, inputs * (1.0 / (1.0 - rate)), 0.0)
+    return ops.where(keep, ops.multiply(inputs, 1.0 / (1.0 - rate)), 0.0)
 
 
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:

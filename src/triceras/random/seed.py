@@ -24,7 +24,9 @@ class SeedGenerator:
 
     Example:
         >>> generator = SeedGenerator(7)
-        >>> bool((convert_to_numpy(normal((2,), seed=generator)) != convert_to_numpy(normal((2,), seed=generator))).all())
+        >>> bool(
+        ...     (convert_to_numpy(normal((2,), seed=generator)) != convert_to_numpy(normal((2,), seed=generator))).all()
+        ... )
         True
     """
 
@@ -49,7 +51,10 @@ class SeedGenerator:
     def next(self, ordered: bool = True) -> Tensor:
         """The key of the next draw, two words; the counter moves on."""
         key = self.state.value
-        self.state.assign(key + self._one())
+        following = key + self._one()
+        if self.backend.updates_in_place:
+            key = following - self._one()  # the assignment would change the key itself
+        self.state.assign(following)
         return key
 
     def _one(self) -> Any:

@@ -95,7 +95,9 @@ class Variable(registry.StateHolder, TensorOperators):
     def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Any:
         if not callable(initializer) or isinstance(initializer, registry.StateHolder):
             value = initializer.value if isinstance(initializer, registry.StateHolder) else initializer
-            if shape is not None and tuple(np.shape(value) if not hasattr(value, "shape") else value.shape) != tuple(shape):
+            if shape is not None and tuple(np.shape(value) if not hasattr(value, "shape") else value.shape) != tuple(
+                shape
+            ):
                 raise ValueError(
                     f"The variable {self._path!r} is given a value of shape {np.shape(value)}, expected {tuple(shape)}."
                 )
@@ -280,7 +282,9 @@ class Variable(registry.StateHolder, TensorOperators):
 
     def _only_element(self, kind: str) -> Any:
         if self.ndim:
-            raise TypeError(f"Only a scalar variable becomes a Python {kind}; {self._path!r} has the shape {self._shape}.")
+            raise TypeError(
+                f"Only a scalar variable becomes a Python {kind}; {self._path!r} has the shape {self._shape}."
+            )
         return self.numpy()
 
     def __len__(self) -> int:
@@ -323,7 +327,11 @@ def _restore(cls: type, backend: str, value: np.ndarray, attributes: dict[str, A
 def _dtype_of(value: Any) -> str:
     if hasattr(value, "dtype"):
         return dtypes.standardize_dtype(value.dtype)
-    return dtypes.result_type(type(np.asarray(value).ravel()[0].item())) if np.size(value) else dtypes.standardize_dtype(None)
+    return (
+        dtypes.result_type(type(np.asarray(value).ravel()[0].item()))
+        if np.size(value)
+        else dtypes.standardize_dtype(None)
+    )
 
 
 def _check_one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:

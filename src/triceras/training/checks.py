@@ -22,10 +22,8 @@ def check_first_batch(model: Any, batch: Any) -> None:
 
 def _is_sparse(loss: Any) -> bool:
     found = losses.get(loss) if isinstance(loss, str) else loss
-    return (
-        found is losses.sparse_categorical_crossentropy
-        or isinstance(found, losses.SparseCategoricalCrossentropy)
-        and getattr(found, "ignore_class", None) is None
+    return found is losses.sparse_categorical_crossentropy or (
+        isinstance(found, losses.SparseCategoricalCrossentropy) and getattr(found, "ignore_class", None) is None
     )
 
 

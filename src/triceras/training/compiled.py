@@ -11,7 +11,9 @@ from triceras.metrics.metric import Metric
 from triceras.metrics.reduction import Mean
 
 
-def by_output(given: Any, y_pred: Any, output_names: list[str] | None, what: str, is_leaf: Callable[[Any], bool]) -> list[Any]:
+def by_output(
+    given: Any, y_pred: Any, output_names: list[str] | None, what: str, is_leaf: Callable[[Any], bool]
+) -> list[Any]:
     """One entry of ``given`` for each output.
 
     Args:
@@ -30,7 +32,9 @@ def by_output(given: Any, y_pred: Any, output_names: list[str] | None, what: str
     if isinstance(given, dict):
         unknown = set(given) - set(names)
         if unknown:
-            raise ValueError(f"{what} is given for outputs {sorted(unknown)} that the model doesn't have. Its outputs: {names}.")
+            raise ValueError(
+                f"{what} is given for outputs {sorted(unknown)} that the model doesn't have. Its outputs: {names}."
+            )
         ordered = sorted(names) if isinstance(y_pred, dict) else names
         return [given.get(name) for name in ordered]
     if is_leaf(given):
@@ -153,6 +157,8 @@ class CompiledMetrics:
             for i, wanted in enumerate(per_output):
                 for entry in wanted:
                     metric = _as_metric(entry, targets[i], predictions[i])
+                    if not metric.built and targets[i] is not None:
+                        metric.build(targets[i].shape, predictions[i].shape)
                     name = metric.name if len(self.names) == 1 else f"{self.names[i]}_{metric.name}"
                     self._rows.append((i, is_weighted, metric, name))
 
@@ -187,9 +193,9 @@ def _metric_lists(entries: Any, y_pred: Any, output_names: list[str] | None) -> 
     count = len(tree.flatten(y_pred))
     if entries is None:
         return [[] for _ in range(count)]
-    if isinstance(entries, dict):
-        chosen = by_output(entries, y_pred, output_names, "metrics", lambda v: False)
-    elif isinstance(entries, list | tuple) and any(isinstance(e, list | tuple) for e in entries):
+    if isinstance(entries, dict) or (
+        isinstance(entries, list | tuple) and any(isinstance(e, list | tuple) for e in entries)
+    ):
         chosen = by_output(entries, y_pred, output_names, "metrics", lambda v: False)
     else:
         entries = entries if isinstance(entries, list | tuple) else [entries]
@@ -202,7 +208,9 @@ def _metric_lists(entries: Any, y_pred: Any, output_names: list[str] | None) -> 
             )
         else:
             chosen = [entries]
-    return [[] if e is None else [m for m in (e if isinstance(e, list | tuple) else [e]) if m is not None] for e in chosen]
+    return [
+        [] if e is None else [m for m in (e if isinstance(e, list | tuple) else [e]) if m is not None] for e in chosen
+    ]
 
 
 #: "accuracy" and "crossentropy" by the kind of targets.

@@ -53,9 +53,7 @@ def run_epoch(
     return model.read_logs(output)
 
 
-def _run_arrays(
-    model: Any, runner: Runner, source: ArraySource, listeners: Any, kind: str, limit: int | None
-) -> Any:
+def _run_arrays(model: Any, runner: Runner, source: ArraySource, listeners: Any, kind: str, limit: int | None) -> Any:
     backend = model.backend
     pace: Pace = listeners.pace(kind) or listeners.set_pace(kind, Pace(model, listeners, kind))
     order = source.order()
@@ -67,7 +65,7 @@ def _run_arrays(
     done = 0
     while done < count and not model.stop_training:
         batch_count = pace.next(count - done) if runner.batches_many else 1
-        listeners.on_batch_begin(kind, done)
+        listeners.begin_steps(kind, done)
         started = time.perf_counter()
         if runner.batches_many:
             runner.run_many(source.arrays, index, done, done + batch_count)
@@ -76,12 +74,12 @@ def _run_arrays(
             output = runner.run(_gather(backend, source.arrays, order[done * size : (done + 1) * size]))
         pace.took(batch_count, time.perf_counter() - started)
         done += batch_count
-        listeners.on_batch_end(kind, done - 1, lambda output=output: model.read_logs(output))
+        listeners.end_steps(kind, done - 1, lambda output=output: model.read_logs(output))
     tail = order[whole * size :]
     if len(tail) and (limit is None or done < limit) and not model.stop_training:
-        listeners.on_batch_begin(kind, done)
+        listeners.begin_steps(kind, done)
         output = runner.run(_gather(backend, source.arrays, tail))
-        listeners.on_batch_end(kind, done, lambda: model.read_logs(output))
+        listeners.end_steps(kind, done, lambda: model.read_logs(output))
     return output
 
 
@@ -96,14 +94,16 @@ def _run_batches(
     output: Any = None
     done = 0
     for batch in itertools.islice(source, limit):
-        listeners.on_batch_begin(kind, done)
+        listeners.begin_steps(kind, done)
         output = runner.run(batch)
-        listeners.on_batch_end(kind, done, lambda output=output: model.read_logs(output))
+        listeners.end_steps(kind, done, lambda output=output: model.read_logs(output))
         done += 1
         if model.stop_training:
             break
     if done == 0:
-        raise ValueError("The data ran out: the source yielded no batch in this epoch. Pass an iterable that can begin again.")
+        raise ValueError(
+            "The data ran out: the source yielded no batch in this epoch. Pass an iterable that can begin again."
+        )
     if limit is not None and done < limit and not model.stop_training:
         raise ValueError(
             f"The data ended early: expected {limit} batches in this epoch, received {done}. Lower steps_per_epoch, or let the "
@@ -118,10 +118,10 @@ def predict_batches(runner: Runner, source: Any, listeners: Any, limit: int | No
     structure: Any = None
     batches = _array_batches(source) if isinstance(source, ArraySource) else iter(source)
     for position, batch in enumerate(itertools.islice(batches, limit)):
-        listeners.on_batch_begin("predict", position)
+        listeners.begin_steps("predict", position)
         structure = runner.run(batch)
         results.append([ops.convert_to_numpy(x) for x in tree.flatten(structure)])
-        listeners.on_batch_end("predict", position, dict)
+        listeners.end_steps("predict", position, dict)
     if len(results) == 1:
         return tree.pack_sequence_as(structure, results[0])
     return tree.pack_sequence_as(structure, [np.concatenate(column) for column in zip(*results, strict=True)])

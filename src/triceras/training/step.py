@@ -48,8 +48,10 @@ def train_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[V
             gradients, (_, (loss, y_pred, rest_values)) = [], scaled_loss([])
         with StatelessScope.over(variables, [*values[:count], *rest_values]) as scope:
             model.track_loss(loss, x)
-            logs = model.compute_metrics(x, y, y_pred, sample_weight) if model.logs_are_custom else model.update_metrics(
-                x, y, y_pred, sample_weight
+            logs = (
+                model.compute_metrics(x, y, y_pred, sample_weight)
+                if model.logs_are_custom
+                else model.update_metrics(x, y, y_pred, sample_weight)
             )
             if count:
                 with backend.no_grad():
@@ -71,8 +73,10 @@ def test_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Va
             loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
             scope.collect_losses = False
             model.track_loss(loss, x)
-            logs = model.compute_metrics(x, y, y_pred, sample_weight) if model.logs_are_custom else model.update_metrics(
-                x, y, y_pred, sample_weight
+            logs = (
+                model.compute_metrics(x, y, y_pred, sample_weight)
+                if model.logs_are_custom
+                else model.update_metrics(x, y, y_pred, sample_weight)
             )
         return scope.current(variables), logs
 

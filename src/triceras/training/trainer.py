@@ -187,7 +187,9 @@ class Trainer:
         if not terms:
             if self._compiled_loss is not None:
                 raise ValueError("The model has a loss but the data has no targets: pass y.")
-            raise ValueError("There is nothing to minimise: compile the model with a loss, or call add_loss() in a layer.")
+            raise ValueError(
+                "There is nothing to minimise: compile the model with a loss, or call add_loss() in a layer."
+            )
         total = terms[0]
         for term in terms[1:]:
             total = total + term
@@ -289,7 +291,9 @@ class Trainer:
                 variable.assign(value)
             return output if kind == "predict" else self.get_metrics_result()
         groups = self._state_groups(kind)
-        known = {v: x for group, values in zip(groups, state[0], strict=True) for v, x in zip(group, values, strict=True)}
+        known = {
+            v: x for group, values in zip(groups, state[0], strict=True) for v, x in zip(group, values, strict=True)
+        }
         given = [known.get(v, v.stored_value) for v in variables]
         values, output = step(given, [known.get(v, v.stored_value) for v in constants], tensors)
         known.update(zip(variables, values, strict=True))
@@ -431,9 +435,7 @@ class Trainer:
             return None
         is_batches = not is_array_like(data) or (hasattr(data, "__next__"))
         x, y, weight = (data, None, None) if is_batches else unpack_x_y_sample_weight(data)
-        return make_source(
-            x, y, weight, batch_size=batch_size, shuffle=False, class_weight=None, backend=self._backend
-        )
+        return make_source(x, y, weight, batch_size=batch_size, shuffle=False, class_weight=None, backend=self._backend)
 
     def _evaluate_source(self, source: Any, limit: int | None, listeners: CallbackList) -> dict[str, Any]:
         runner = self._runner("test", source.layout)
@@ -610,4 +612,3 @@ def _is_due(epoch: int, frequency: int | list[int]) -> bool:
     if isinstance(frequency, int):
         return (epoch + 1) % frequency == 0
     return epoch + 1 in frequency
-

@@ -1,5 +1,6 @@
 """Helpers for users."""
 
+from triceras.callbacks.progbar import Progbar
 from triceras.core.dtypes import standardize_dtype
 from triceras.core.objects import (
     CustomObjectScope,
@@ -20,7 +21,6 @@ from triceras.graph.symbol import is_keras_tensor
 from triceras.random.seed import set_random_seed
 from triceras.training.data.sources import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from triceras.utils.arrays import normalize, to_categorical
-from triceras.callbacks.progbar import Progbar
 from triceras.utils.session import clear_session
 
 __all__ = [

@@ -82,7 +82,9 @@ class JaxBackend(Backend):
             devices = jax.devices("gpu" if kind == "cuda" else kind)
             return jax.default_device(devices[int(number or 0)])
         except (RuntimeError, IndexError) as error:
-            raise ValueError(f"jax has no device {name!r}. Expected one of: {', '.join(self.list_devices())}.") from error
+            raise ValueError(
+                f"jax has no device {name!r}. Expected one of: {', '.join(self.list_devices())}."
+            ) from error
 
     def list_devices(self, device_type: str | None = None) -> list[str]:
         devices = [*jax.devices("cpu")] if jax.default_backend() == "cpu" else [*jax.devices("cpu"), *jax.devices()]

@@ -31,7 +31,8 @@ def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         @jax.custom_gradient
         def function(*inner: Any) -> Any:
             value, grad = f(*inner, **kwargs)
-            return value, lambda upstream: _as_many(grad(upstream), len(inner))
+            several = isinstance(value, list | tuple)
+            return value, lambda upstream: _as_many(grad(*upstream) if several else grad(upstream), len(inner))
 
         return function(*args)
 

@@ -46,9 +46,7 @@ def _places(x: jax.Array, window: Any, strides: Any, dilation: Any) -> list[jax.
     for offset in itertools.product(*map(range, window)):
         starts = [o * d for o, d in zip(offset, dilation, strict=True)]
         limits = [b + (n - 1) * s + 1 for b, n, s in zip(starts, counts, strides, strict=True)]
-        found.append(
-            lax.slice(x, (0, *starts, 0), (x.shape[0], *limits, x.shape[-1]), (1, *strides, 1))
-        )
+        found.append(lax.slice(x, (0, *starts, 0), (x.shape[0], *limits, x.shape[-1]), (1, *strides, 1)))
     return found
 
 
@@ -226,20 +224,10 @@ def _pool_average(x: jax.Array, pool_size: Any, strides: Any, padding: str, data
     return sums / _reduced(inside, np.zeros((), x.dtype), lax.add, window, strides, pads, data_format)
 
 
-def _hashable(function: Any) -> Any:
-    """A pooling whose sizes may be lists."""
-
-    def body(x: jax.Array, pool_size: Any, strides: Any, padding: str, data_format: str) -> jax.Array:
-        pool_size, strides = (tuple(v) if isinstance(v, list) else v for v in (pool_size, strides))
-        return function(x, pool_size, strides, padding, data_format)
-
-    return body
-
-
 TABLE = {
     "convolve": _convolve,
     "convolve_depthwise": _convolve_depthwise,
     "convolve_transposed": _convolve_transposed,
-    "pool_max": _hashable(_pool_max),
-    "pool_average": _hashable(_pool_average),
+    "pool_max": _pool_max,
+    "pool_average": _pool_average,
 }

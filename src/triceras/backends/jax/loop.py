@@ -18,7 +18,9 @@ class JaxLoop(StepLoop):
     ) -> None:
         super().__init__(backend, step, variables, constants)
 
-        def many(values: list[Any], constants: list[Any], data: list[Any], index: Any, start: Any, stop: Any) -> list[Any]:
+        def many(
+            values: list[Any], constants: list[Any], data: list[Any], index: Any, start: Any, stop: Any
+        ) -> list[Any]:
             def body(i: Any, values: list[Any]) -> list[Any]:
                 rows = index[i]
                 return step(values, constants, [array[rows] for array in data])[0]

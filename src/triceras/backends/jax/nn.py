@@ -14,9 +14,23 @@ def _one_hot(x: jax.Array, num_classes: int, axis: int = -1, dtype: Any = None, 
     return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtypes.numpy_dtype(dtype))
 
 
+# Written out, for the automatic gradients of maximum and absolute value don't add up to the right one at zero.
+@jax.custom_vjp
+def _binary(target: jax.Array, logits: jax.Array) -> jax.Array:
+    return jnp.maximum(logits, 0) - logits * target + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+
+
+def _binary_backward(residuals: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
+    target, logits = residuals
+    return -logits * gradient, (jax.nn.sigmoid(logits) - target) * gradient
+
+
+_binary.defvjp(lambda target, logits: (_binary(target, logits), (target, logits)), _binary_backward)
+
+
 @jax.jit
 def _sigmoid_crossentropy(target: jax.Array, logits: jax.Array) -> jax.Array:
-    return jnp.maximum(logits, 0) - logits * target + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    return _binary(*jnp.broadcast_arrays(target, logits))
 
 
 @jax.jit

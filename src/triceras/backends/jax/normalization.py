@@ -67,9 +67,7 @@ _standardize.defvjp(_forward, _backward)
 
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _over(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...], epsilon: float, centered: bool) -> Any:
-    gamma, beta = (
-        None if p is None else p.reshape(parameter_shape(x.shape, axes, p.shape)) for p in (gamma, beta)
-    )
+    gamma, beta = (None if p is None else p.reshape(parameter_shape(x.shape, axes, p.shape)) for p in (gamma, beta))
     return _standardize(x, gamma, beta, axes, epsilon, centered)
 
 

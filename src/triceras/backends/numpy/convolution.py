@@ -91,7 +91,7 @@ def _convolve_transposed(
 def _lowest(dtype: np.dtype) -> Any:
     if dtype.kind in "iu":
         return np.iinfo(dtype).min
-    return False if dtype == bool else ml_dtypes.finfo(dtype).min if dtype.kind == "V" else -math.inf
+    return False if dtype.kind == "b" else ml_dtypes.finfo(dtype).min if dtype.kind == "V" else -math.inf
 
 
 def _pool_max(x: np.ndarray, pool_size: Any, strides: Any, padding: str, data_format: str) -> np.ndarray:

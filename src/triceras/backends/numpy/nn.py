@@ -19,7 +19,23 @@ def _relu(x: np.ndarray) -> np.ndarray:
 
 
 def _relu6(x: np.ndarray) -> np.ndarray:
-    return np.clip(x, np.zeros((), x.dtype), np.asarray(6, x.dtype))
+    return np.minimum(_relu(x), np.asarray(6, x.dtype))
+
+
+def _celu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+def _hard_sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.clip(x + 3, 0, 6) / 6
+
+
+def _soft_shrink(x: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    return np.where(np.abs(x) > threshold, x - np.sign(x) * threshold, 0)
+
+
+def _sparse_plus(x: np.ndarray) -> np.ndarray:
+    return np.where(x >= 1, x, np.square(np.clip(x, -1, 1) + 1) * 0.25)
 
 
 def _leaky_relu(x: np.ndarray, negative_slope: float = 0.2) -> np.ndarray:
@@ -88,6 +104,12 @@ TABLE = {
         "leaky_relu": _leaky_relu,
         "elu": _elu,
         "selu": _selu,
+        "celu": _celu,
+        "hard_sigmoid": _hard_sigmoid,
+        "hard_silu": lambda x: x * _hard_sigmoid(x),
+        "soft_shrink": _soft_shrink,
+        "sparse_plus": _sparse_plus,
+        "sparse_sigmoid": lambda x: np.clip(0.5 * (x + 1), 0, 1),
         "gelu": _gelu,
         "sigmoid": _sigmoid,
         "log_sigmoid": lambda x: -_softplus(-x),

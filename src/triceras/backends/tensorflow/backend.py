@@ -110,9 +110,7 @@ class TensorFlowBackend(Backend):
         traced = tf.function(function, autograph=False).get_concrete_function(
             *(tf.TensorSpec(s.shape, DTYPES[s.dtype]) for s in specs)
         )
-        return tf.nest.map_structure(
-            lambda x: Spec(tuple(x.shape.as_list()), x.dtype.name), traced.structured_outputs
-        )
+        return tf.nest.map_structure(lambda x: Spec(tuple(x.shape.as_list()), x.dtype.name), traced.structured_outputs)
 
     def value_and_grad(self, function: Callable[..., Any], parameters: list[Any]) -> tuple[Any, Any, list[Any]]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:

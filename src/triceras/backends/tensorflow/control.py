@@ -30,12 +30,14 @@ def _fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], value: A
 def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse: bool, unroll: Any) -> Any:
     """A ``while_loop`` over arrays of tensors."""
     flat = [] if xs is None else tf.nest.flatten(xs)
+    if length is None:  # a size that the trace doesn't know
+        length = tf.shape(flat[0])[0]
     rows = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in flat]
 
     def element(i: Any) -> Any:
         return None if xs is None else tf.nest.pack_sequence_as(xs, [row.read(i) for row in rows])
 
-    if length == 0:
+    if isinstance(length, int) and length == 0:
         raise ValueError("scan() over no elements can't tell the shape of its outputs.")
     order = tf.range(length - 1, -1, -1) if reverse else tf.range(length)
     # The first step runs outside of the loop, which needs to know what the outputs are.

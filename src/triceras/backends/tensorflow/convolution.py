@@ -109,8 +109,9 @@ def _convolve_transposed(
     batch = tf.shape(x)[0]
     static, dynamic = x.shape.as_list(), tf.shape(x)
     shapes = [
-        windows.transposed_size(dynamic[i + 1] if static[i + 1] is None else static[i + 1], *arguments[:-1], padding,
-                                arguments[-1])
+        windows.transposed_size(
+            dynamic[i + 1] if static[i + 1] is None else static[i + 1], *arguments[:-1], padding, arguments[-1]
+        )
         for i, arguments in enumerate(zip(kernel.shape[:-2], strides, dilation, output_padding, strict=True))
     ]
     # Whole, then cut: the kernel's own "SAME" takes only some of the sizes.

@@ -6,8 +6,10 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from triceras.core.shapes import check_attention
 
 #: See ``ops/attention.py``; here it is added, and the sum of two of them must be finite in any dtype.
 _MASKED = {torch.float16: -3e4}
@@ -39,6 +41,9 @@ def dot_product_attention(
     attn_logits_soft_cap: float | None = None,
 ) -> torch.Tensor:
     """See ``ops/attention.py``."""
+    check_attention(*(tuple(x.shape) for x in (query, key, value)))
+    if flash_attention and attn_logits_soft_cap is not None:
+        raise ValueError("dot_product_attention() has no fused kernel with attn_logits_soft_cap: drop flash_attention.")
     grouped = query.shape[2] != key.shape[2]
     alone = bias is None and mask is None
     added = None if alone else _bias(query, key.shape[1], bias, mask, is_causal)

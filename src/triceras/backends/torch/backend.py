@@ -90,7 +90,9 @@ class TorchBackend(Backend):
         try:
             return torch.device(name.replace("gpu", "cuda"))  # type: ignore[return-value]
         except RuntimeError as error:
-            raise ValueError(f"torch has no device {name!r}. Expected one of: {', '.join(self.list_devices())}.") from error
+            raise ValueError(
+                f"torch has no device {name!r}. Expected one of: {', '.join(self.list_devices())}."
+            ) from error
 
     def list_devices(self, device_type: str | None = None) -> list[str]:
         names = ["cpu:0", *(f"gpu:{i}" for i in range(torch.cuda.device_count()))]

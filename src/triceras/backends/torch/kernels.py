@@ -112,9 +112,7 @@ def rmsprop(
     return True
 
 
-def decay(
-    optimizer: Any, gradients: list[torch.Tensor], variables: Sequence[Any], learning_rate: torch.Tensor
-) -> bool:
+def decay(optimizer: Any, gradients: list[torch.Tensor], variables: Sequence[Any], learning_rate: torch.Tensor) -> bool:
     """Weight decay: the weights shrink by a share that follows the learning rate."""
     values = _values(variables)
     if not _uniform(values):

@@ -38,9 +38,7 @@ class TorchLoop(StepLoop):
     def values(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         return [v.state.detach() for v in self.variables], [v.state.detach() for v in self.constants]
 
-    def _write_back(
-        self, values: list[torch.Tensor], constants: list[torch.Tensor], batch: list[torch.Tensor]
-    ) -> Any:
+    def _write_back(self, values: list[torch.Tensor], constants: list[torch.Tensor], batch: list[torch.Tensor]) -> Any:
         """The step with its new values written into the old ones' memory; what changed in place already is left."""
         with torch.no_grad():
             new_values, output = self.step(values, constants, batch)
@@ -82,7 +80,8 @@ class TorchLoop(StepLoop):
         except Exception as error:  # noqa: BLE001 - whatever stops the tracer, the step still runs eagerly
             self.fallback = f"{type(error).__name__}: {error}"
             warnings.warn(
-                f"The step can't be captured as one graph and runs eagerly: {self.fallback.splitlines()[0]}", stacklevel=2
+                f"The step can't be captured as one graph and runs eagerly: {self.fallback.splitlines()[0]}",
+                stacklevel=2,
             )
             self._capture = False
             return self._write_back

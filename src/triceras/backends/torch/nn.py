@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from triceras.core import dtypes
 
@@ -29,7 +29,9 @@ def _softplus(x: torch.Tensor) -> torch.Tensor:
     return F.softplus(x, threshold=40)
 
 
-def _one_hot(x: torch.Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> torch.Tensor:
+def _one_hot(
+    x: torch.Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
+) -> torch.Tensor:
     hot = x.unsqueeze(-1) == torch.arange(num_classes, device=x.device)
     hot = hot.to(getattr(torch, dtypes.standardize_dtype(dtype)))
     return hot if axis in (-1, x.ndim) else hot.movedim(-1, axis)
@@ -48,6 +50,18 @@ def _sparse_softmax_crossentropy(target: torch.Tensor, logits: torch.Tensor) -> 
     flat = logits.reshape(-1, logits.shape[-1])
     loss = F.cross_entropy(flat, target.reshape(-1).long(), reduction="none", ignore_index=-1)
     return loss.reshape(target.shape)
+
+
+def _ctc_loss(
+    target: torch.Tensor,
+    output: torch.Tensor,
+    target_length: torch.Tensor,
+    output_length: torch.Tensor,
+    mask_index: int = 0,
+) -> torch.Tensor:
+    log_probabilities = torch.log_softmax(output, -1).transpose(0, 1)
+    lengths = output_length.long(), target_length.long()
+    return F.ctc_loss(log_probabilities, target.long(), *lengths, mask_index, "none")
 
 
 TABLE = {
@@ -73,6 +87,7 @@ TABLE = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "one_hot": _one_hot,
+    "ctc_loss": _ctc_loss,
     "sigmoid_crossentropy": _sigmoid_crossentropy,
     "softmax_crossentropy": _softmax_crossentropy,
     "sparse_softmax_crossentropy": _sparse_softmax_crossentropy,

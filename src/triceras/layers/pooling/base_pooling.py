@@ -44,9 +44,7 @@ class BasePooling(Layer):
         )
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        return window_shape(
-            input_shape, self.pool_size, self.strides, self.padding, self.data_format, where=self.path
-        )
+        return window_shape(input_shape, self.pool_size, self.strides, self.padding, self.data_format, where=self.path)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -93,5 +91,3 @@ class BaseGlobalPooling(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}
-
-

@@ -112,7 +112,10 @@ def resize(
     axes = (first, first + 1)
     old = [images.shape[a] for a in axes]
     if crop_to_aspect_ratio:
-        kept = (max(1, min(old[0], int(old[1] * size[0] / size[1]))), max(1, min(old[1], int(old[0] * size[1] / size[0]))))
+        kept = (
+            max(1, min(old[0], int(old[1] * size[0] / size[1]))),
+            max(1, min(old[1], int(old[0] * size[1] / size[0]))),
+        )
         starts = [int((o - k) / 2) for o, k in zip(old, kept, strict=True)]
         cuts = tuple(slice(s, s + k) for s, k in zip(starts, kept, strict=True))
         images = images[(slice(None),) * first + cuts]
@@ -130,7 +133,9 @@ def resize(
 
 def _check(images: Any, size: Any, interpolation: str, crop: bool, grow: bool, fill_mode: str) -> None:
     if len(images.shape) not in (3, 4) or len(size) != 2:
-        raise ValueError(f"resize() needs images of 3 or 4 axes and a size of 2, received {tuple(images.shape)} and {size}.")
+        raise ValueError(
+            f"resize() needs images of 3 or 4 axes and a size of 2, received {tuple(images.shape)} and {size}."
+        )
     if interpolation not in INTERPOLATIONS:
         raise ValueError(f"Unknown interpolation {interpolation!r}. Expected one of: {', '.join(INTERPOLATIONS)}.")
     if crop and grow:

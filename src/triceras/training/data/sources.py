@@ -245,7 +245,10 @@ def is_array_like(x: Any) -> bool:
     """Whether a value is data as a whole rather than a source of batches."""
     leaves = tree.flatten(x)
     return all(
-        leaf is None or registry.owner_of(leaf) is not None or hasattr(leaf, "__array__") or isinstance(leaf, int | float)
+        leaf is None
+        or registry.owner_of(leaf) is not None
+        or hasattr(leaf, "__array__")
+        or isinstance(leaf, int | float)
         for leaf in leaves
     )
 
@@ -293,7 +296,9 @@ def make_source(
             x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight, backend=backend
         )
     if not hasattr(x, "__iter__"):
-        raise ValueError(f"Can't read data from {type(x).__name__}. Expected arrays, tensors, or an iterable of batches.")
+        raise ValueError(
+            f"Can't read data from {type(x).__name__}. Expected arrays, tensors, or an iterable of batches."
+        )
     if y is not None or sample_weight is not None:
         raise ValueError("y and sample_weight come out of the batches where x is an iterable; pass x alone.")
     return IteratorSource(x, class_weight=class_weight, backend=backend)

@@ -1,0 +1,263 @@
+"""Recurrences in torch: each is one opaque op with a gradient of its own, so that a captured step holds one node for it.
+
+The LSTM of float32 on the CPU is oneDNN's, on CUDA devices cuDNN's serve the LSTM and the GRU; elsewhere a loop over kernels.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+#: torch's numbers of the kinds of cells.
+_LSTM = 2
+aten = torch.ops.aten
+
+
+def _opaque(name: str, forward: Any, backward: Any) -> Any:
+    """An op whose last outputs are kept for its gradient; ``backward(gradients, inputs, outputs)`` is an op as well."""
+
+    def setup(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.count = len(inputs)
+        ctx.save_for_backward(*inputs, *output)
+
+    def gradient(ctx: Any, *gradients: Any) -> Any:
+        saved = ctx.saved_tensors
+        return backward(gradients, saved[: ctx.count], saved[ctx.count :])
+
+    forward.register_autograd(gradient, setup_context=setup)
+    return forward
+
+
+# ---- the LSTM by oneDNN ----------------------------------------------------------------------------------------------
+
+
+@torch.library.custom_op("triceras::lstm", mutates_args=())
+def _onednn(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    # oneDNN makes the workspace that its gradient needs where gradients are recorded, which they never are in here.
+    with torch.enable_grad():
+        y, h, c, workspace = aten.mkldnn_rnn_layer(
+            x, w, u, b, torch.zeros_like(b), h, c, False, [], _LSTM, h.shape[1], 1, True, False, False, True
+        )
+    return y, h, c, workspace
+
+
+@_onednn.register_fake
+def _(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor) -> Any:
+    return x.new_empty(*x.shape[:2], h.shape[1]), h.new_empty(h.shape), c.new_empty(c.shape), x.new_empty(0, dtype=torch.uint8)
+
+
+@torch.library.custom_op("triceras::lstm_gradient", mutates_args=())
+def _onednn_gradient(d_y: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    x, h, c, w, u, b = inputs
+    y, h_last, c_last, workspace = outputs
+    found = aten.mkldnn_rnn_layer_backward(
+        x, w, u, b, torch.zeros_like(b), h, c, y, h_last, c_last, d_y, torch.zeros_like(h_last), d_c,
+        False, _LSTM, h.shape[1], 1, True, True, False, [], False, workspace,
+    )  # fmt: skip
+    d_x, d_w, d_u, d_b, _, d_h, d_c0 = found
+    return [g.clone() if g._is_view() else g for g in (d_x, d_h, d_c0, d_w, d_u, d_b)]
+
+
+@_onednn_gradient.register_fake
+def _(d_y: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    return [torch.empty_like(t) for t in inputs]
+
+
+def _onednn_backward(gradients: Any, inputs: Any, outputs: Any) -> Any:
+    d_y, _, d_c, _ = gradients
+    y, _, c, _ = outputs
+    d_y = torch.zeros_like(y) if d_y is None else d_y.contiguous()
+    d_c = torch.zeros_like(c) if d_c is None else d_c.contiguous()
+    return tuple(_onednn_gradient(d_y, d_c, list(inputs), list(outputs)))
+
+
+_opaque("lstm", _onednn, _onednn_backward)
+
+
+# ---- loops -----------------------------------------------------------------------------------------------------------
+
+
+@torch.library.custom_op("triceras::lstm_loop", mutates_args=())
+def _lstm_loop(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    units = h.shape[1]
+    gates, hs, cs = torch.empty_like(z), z.new_empty(*z.shape[:2], units), z.new_empty(*z.shape[:2], units)
+    for step in range(z.shape[0]):
+        row = torch.addmm(z[step], h, u, out=gates[step]) if z.dtype == u.dtype else gates[step].copy_(z[step] + h @ u)
+        row[:, : 2 * units].sigmoid_()
+        row[:, 2 * units : 3 * units].tanh_()
+        row[:, 3 * units :].sigmoid_()
+        i, f, g, o = row.split(units, 1)
+        c = torch.addcmul(f * c, i, g, out=cs[step])
+        h = torch.mul(o, c.tanh(), out=hs[step])
+    return hs, c.clone(), cs, gates
+
+
+@_lstm_loop.register_fake
+def _(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> Any:
+    shape = (*z.shape[:2], h.shape[1])
+    return z.new_empty(shape), c.new_empty(c.shape), z.new_empty(shape), torch.empty_like(z)
+
+
+@torch.library.custom_op("triceras::lstm_loop_gradient", mutates_args=())
+def _lstm_loop_gradient(d_hs: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    _, h, c0, u = inputs
+    hs, _, cs, gates = outputs
+    units, back = h.shape[1], u.t()
+    d_z, d_h = torch.empty_like(gates), torch.zeros_like(h)
+    for step in reversed(range(hs.shape[0])):
+        i, f, g, o = gates[step].split(units, 1)
+        t = cs[step].tanh()
+        d_h = d_h + d_hs[step]
+        d_c = d_c + aten.tanh_backward(d_h * o, t)
+        row = d_z[step]
+        row[:, :units] = aten.sigmoid_backward(d_c * g, i)
+        row[:, units : 2 * units] = aten.sigmoid_backward(d_c * (cs[step - 1] if step else c0), f)
+        row[:, 2 * units : 3 * units] = aten.tanh_backward(d_c * i, g)
+        row[:, 3 * units :] = aten.sigmoid_backward(d_h * t, o)
+        d_h, d_c = row @ back, d_c * f
+    return [d_z, d_h, d_c, _weight_gradient(h, hs, d_z)]
+
+
+@_lstm_loop_gradient.register_fake
+def _(d_hs: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    return [torch.empty_like(t) for t in inputs]
+
+
+def _lstm_loop_backward(gradients: Any, inputs: Any, outputs: Any) -> Any:
+    d_hs, d_c = (torch.zeros_like(y) if g is None else g for g, y in zip(gradients[:2], outputs[:2], strict=True))
+    return tuple(_lstm_loop_gradient(d_hs, d_c, list(inputs), list(outputs)))
+
+
+_opaque("lstm_loop", _lstm_loop, _lstm_loop_backward)
+
+
+def _weight_gradient(first: Tensor, sequence: Tensor, gradient: Tensor) -> Tensor:
+    """The sum over time and batch of the outer products of the states before each step and its gradient."""
+    before = torch.cat([first[None], sequence[:-1]]).flatten(0, 1)
+    return before.t() @ gradient.flatten(0, 1)
+
+
+@torch.library.custom_op("triceras::gru_loop", mutates_args=())
+def _gru_loop(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    units = h.shape[1]
+    hs, gates, recurrent = x.new_empty(*x.shape[:2], units), torch.empty_like(x), x.new_empty(*x.shape[:2], units)
+    for step in range(x.shape[0]):
+        product = torch.addmm(bias, h, u)
+        row = gates[step]
+        torch.add(x[step][:, : 2 * units], product[:, : 2 * units], out=row[:, : 2 * units]).sigmoid_()
+        z, r, n = row.split(units, 1)
+        recurrent[step] = product[:, 2 * units :]
+        torch.addcmul(x[step][:, 2 * units :], r, recurrent[step], out=n).tanh_()
+        h = torch.lerp(n, h, z, out=hs[step])
+    return hs, gates, recurrent
+
+
+@_gru_loop.register_fake
+def _(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> Any:
+    shape = (*x.shape[:2], h.shape[1])
+    return x.new_empty(shape), torch.empty_like(x), x.new_empty(shape)
+
+
+@torch.library.custom_op("triceras::gru_loop_gradient", mutates_args=())
+def _gru_loop_gradient(d_hs: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    _, h0, u, _ = inputs
+    hs, gates, recurrent = outputs
+    units, back = h0.shape[1], u.t()
+    d_x, d_u, d_h = torch.empty_like(gates), torch.empty_like(gates), torch.zeros_like(h0)
+    for step in reversed(range(hs.shape[0])):
+        z, r, n = gates[step].split(units, 1)
+        d_h = d_h + d_hs[step]
+        row, other = d_x[step], d_u[step]
+        d_a = aten.tanh_backward(d_h - d_h * z, n)
+        row[:, :units] = aten.sigmoid_backward(d_h * ((hs[step - 1] if step else h0) - n), z)
+        row[:, units : 2 * units] = aten.sigmoid_backward(d_a * recurrent[step], r)
+        row[:, 2 * units :] = d_a
+        other[:, : 2 * units] = row[:, : 2 * units]
+        torch.mul(d_a, r, out=other[:, 2 * units :])
+        d_h = torch.addmm(d_h * z, other, back)
+    return [d_x, d_h, _weight_gradient(h0, hs, d_u), d_u.sum((0, 1))]
+
+
+@_gru_loop_gradient.register_fake
+def _(d_hs: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    return [torch.empty_like(t) for t in inputs]
+
+
+_opaque("gru_loop", _gru_loop, lambda g, inputs, outputs: tuple(_gru_loop_gradient(g[0], list(inputs), list(outputs))))
+
+
+@torch.library.custom_op("triceras::simple_rnn_loop", mutates_args=())
+def _simple_loop(z: Tensor, h: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    hs = torch.empty_like(z)
+    for step in range(z.shape[0]):
+        h = torch.addmm(z[step], h, u, out=hs[step]).tanh_()
+    return hs, z.new_empty(0)
+
+
+@_simple_loop.register_fake
+def _(z: Tensor, h: Tensor, u: Tensor) -> Any:
+    return torch.empty_like(z), z.new_empty(0)
+
+
+@torch.library.custom_op("triceras::simple_rnn_loop_gradient", mutates_args=())
+def _simple_loop_gradient(d_hs: Tensor, inputs: list[Tensor], hs: Tensor) -> list[Tensor]:
+    _, h0, u = inputs
+    d_z, d_h, back = torch.empty_like(hs), torch.zeros_like(h0), u.t()
+    for step in reversed(range(hs.shape[0])):
+        d_z[step] = aten.tanh_backward(d_h + d_hs[step], hs[step])
+        d_h = d_z[step] @ back
+    return [d_z, d_h, _weight_gradient(h0, hs, d_z)]
+
+
+@_simple_loop_gradient.register_fake
+def _(d_hs: Tensor, inputs: list[Tensor], hs: Tensor) -> list[Tensor]:
+    return [torch.empty_like(t) for t in inputs]
+
+
+_opaque(
+    "simple_rnn_loop", _simple_loop, lambda g, inputs, outputs: tuple(_simple_loop_gradient(g[0], list(inputs), outputs[0]))
+)
+
+
+# ---- bodies ----------------------------------------------------------------------------------------------------------
+
+
+def _projected(x: Tensor, kernel: Tensor, bias: Any) -> Tensor:
+    rows = x.reshape(-1, x.shape[-1])
+    z = rows @ kernel if bias is None else torch.addmm(bias, rows, kernel)
+    return z.view(*x.shape[:2], kernel.shape[1])
+
+
+def lstm(x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Any = None) -> Any:
+    """See ``ops/recurrent.py``."""
+    if x.is_cuda:
+        b = torch.zeros_like(kernel[0]) if bias is None else bias
+        weights = [kernel.t().contiguous(), recurrent_kernel.t().contiguous(), b, torch.zeros_like(b)]
+        y, _, c = torch.lstm(x, (h[None], c[None]), weights, True, 1, 0.0, True, False, False)
+        return y, c[0]
+    if x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
+        b = torch.zeros_like(kernel[0]) if bias is None else bias
+        w, u = kernel.t().contiguous(), recurrent_kernel.t().contiguous()
+        y, _, c, _ = _onednn(x.contiguous(), h.contiguous(), c.contiguous(), w, u, b)
+        return y, c
+    hs, c, _, _ = _lstm_loop(_projected(x, kernel, bias), h, c, recurrent_kernel)
+    return hs, c
+
+
+def gru(x: Tensor, h: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor, recurrent_bias: Tensor) -> Tensor:
+    """See ``ops/recurrent.py``."""
+    if x.is_cuda:
+        parts = [p.split(h.shape[1], -1) for p in (kernel, recurrent_kernel, bias, recurrent_bias)]
+        weights = [torch.cat((r, z, n), -1).t().contiguous() if z.ndim > 1 else torch.cat((r, z, n)) for z, r, n in parts]
+        return torch.gru(x, h[None], weights, True, 1, 0.0, True, False, False)[0]
+    return _gru_loop(_projected(x, kernel, bias), h, recurrent_kernel, recurrent_bias)[0]
+
+
+def simple_rnn(x: Tensor, h: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Any = None) -> Tensor:
+    """See ``ops/recurrent.py``."""
+    return _simple_loop(_projected(x, kernel, bias), h, recurrent_kernel)[0]
+
+
+TABLE = {"lstm": lstm, "gru": gru, "simple_rnn": simple_rnn}

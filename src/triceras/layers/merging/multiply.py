@@ -1,0 +1,37 @@
+"""The product of several tensors."""
+
+from __future__ import annotations
+
+from triceras import ops
+from triceras.backends.base import Tensor
+from triceras.layers.merging.base_merge import Merge
+
+
+class Multiply(Merge):
+    """The product of its inputs, element by element.
+
+    Input shape:
+        a list of tensors whose shapes broadcast
+    Output shape:
+        the broadcast shape
+
+    Example:
+        >>> convert_to_numpy(Multiply()([convert_to_tensor([[3.0]]), convert_to_tensor([[1.0]])])).tolist()
+        [[3.0]]
+    """
+
+    def merge(self, inputs: list[Tensor]) -> Tensor:
+        result = inputs[0]
+        for x in inputs[1:]:
+            result = ops.multiply(result, x)
+        return result
+
+
+def multiply(inputs: list[Tensor], **kwargs: object) -> Tensor:
+    """The product of several tensors.
+
+    Args:
+        inputs: a list of tensors whose shapes broadcast.
+        kwargs: as the layer takes them.
+    """
+    return Multiply(**kwargs)(inputs)

@@ -1,0 +1,261 @@
+"""Recurrences over time: a general one, and those of the LSTM, the GRU and the simple recurrent network.
+
+Time is the first axis here. What doesn't depend on the state is computed before the loop, for all steps in one product,
+and the three named ones carry their own gradients: a reverse loop that leaves the weights' gradients to one product behind
+it, where automatic differentiation would add one to them at each step. They stay internal; layers use them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from triceras import tree
+from triceras.backends.base import Tensor
+from triceras.ops.activation import sigmoid
+from triceras.ops.control import custom_gradient, scan
+from triceras.ops.core import cast
+from triceras.ops.core import dtype as dtype_of
+from triceras.ops.dispatch import TensorLike, composite
+from triceras.ops.linalg import matmul
+from triceras.ops.logic import where
+from triceras.ops.reduce import sum as total
+from triceras.ops.shape import concatenate, expand_dims, reshape, split, stack, swapaxes
+from triceras.ops.transcendental import tanh
+
+Step = Callable[[Tensor, Any], tuple[Tensor, Any]]
+
+
+def recurrence(
+    step: Step,
+    sequence: Any,
+    states: Any,
+    mask: Any = None,
+    first_output: Any = None,
+    unroll: bool = False,
+) -> tuple[Tensor, Any]:
+    """``output, states = step(x, states)`` for each element of the first axis.
+
+    Args:
+        step: takes an element and the states, returns an output and the next states in the same structure.
+        sequence: a tensor ``(time, batch, ...)`` or a structure of them.
+        states: the first states, a structure of tensors ``(batch, ...)``.
+        mask: booleans ``(time, batch)``; where False the states stay and the output is the one before.
+        first_output: with a mask, the output before the first one; None makes masked outputs zero instead.
+        unroll: whether the steps are written out one after the other rather than as a loop.
+
+    Returns:
+        The outputs ``(time, batch, ...)`` and the last states.
+    """
+    kinds = [dtype_of(s) for s in tree.flatten(states)]
+
+    def run(x: Any, old: Any) -> tuple[Tensor, Any]:
+        output, new = step(x, old)
+        # Loops that are compiled want the same structure and dtypes back.
+        return output, tree.pack_sequence_as(old, [cast(s, kind) for s, kind in zip(tree.flatten(new), kinds, strict=True)])
+
+    def plain(old: Any, x: Any) -> tuple[Any, Tensor]:
+        output, new = run(x, old)
+        return new, output
+
+    def masked(carry: Any, element: Any) -> tuple[Any, Tensor]:
+        old, previous = carry
+        x, keep = element
+        output, new = run(x, old)
+        output = _keep(keep, output, output * 0 if previous is None else previous)
+        new = tree.map_structure(lambda a, b: _keep(keep, a, b), new, old)
+        return (new, None if previous is None else output), output
+
+    function, carry, elements = (plain, states, sequence) if mask is None else (masked, (states, first_output), (sequence, mask))
+    carry, outputs = _unrolled(function, carry, elements) if unroll else scan(function, carry, elements)
+    return outputs, carry if mask is None else carry[0]
+
+
+def _keep(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    """The new values where the mask is True, the old ones elsewhere."""
+    while len(mask.shape) < len(new.shape):
+        mask = expand_dims(mask, -1)
+    return where(mask, new, old)
+
+
+def _unrolled(function: Any, carry: Any, elements: Any) -> tuple[Any, Tensor]:
+    outputs = []
+    for i in range(tree.flatten(elements)[0].shape[0]):
+        carry, output = function(carry, tree.map_structure(lambda x, i=i: x[i], elements))
+        outputs.append(output)
+    return carry, stack(outputs)
+
+
+def _shifted(first: Tensor, sequence: Tensor) -> Tensor:
+    """A sequence one step later: what came before each element."""
+    return concatenate([expand_dims(first, 0), sequence[:-1]], 0)
+
+
+def _weight_gradient(before: Tensor, gradient: Tensor) -> Tensor:
+    """The sum over time and batch of the outer products."""
+    rows = [reshape(x, (-1, x.shape[-1])) for x in (before, gradient)]
+    return matmul(swapaxes(rows[0], 0, 1), rows[1])
+
+
+# ---- LSTM ------------------------------------------------------------------------------------------------------------
+
+
+@composite("join")
+def lstm(
+    x: TensorLike,
+    h: TensorLike,
+    c: TensorLike,
+    kernel: TensorLike,
+    recurrent_kernel: TensorLike,
+    bias: TensorLike | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Hochreiter & Schmidhuber's long short-term memory (1997), with forget gates (Gers et al., 2000).
+
+    ``i, f, g, o`` are the parts of ``x @ kernel + h @ recurrent_kernel + bias``, all through a sigmoid but g through tanh;
+    ``c = f * c + i * g`` and ``h = o * tanh(c)``.
+
+    Args:
+        x: ``(time, batch, features)``.
+        h, c: the first states, ``(batch, units)``.
+        kernel: ``(features, 4 * units)``.
+        recurrent_kernel: ``(units, 4 * units)``.
+        bias: ``(4 * units,)``, or None.
+
+    Returns:
+        All h, ``(time, batch, units)``, and the last c.
+    """
+    z = matmul(x, kernel)
+    return _lstm(z if bias is None else z + bias, h, c, recurrent_kernel)
+
+
+@custom_gradient
+def _lstm(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> Any:
+    def forward(carry: Any, z: Tensor) -> Any:
+        h, c = carry
+        i, f, g, o = split(z + matmul(h, u), 4, -1)
+        i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
+        c = f * c + i * g
+        h = o * tanh(c)
+        return (h, c), (h, c, i, f, g, o)
+
+    (_, c_last), (hs, cs, *gates) = scan(forward, (h, c), z)
+
+    def gradient(d_hs: Tensor, d_c: Tensor) -> Any:
+        def backward(carry: Any, xs: Any) -> Any:
+            d_h, d_c = carry
+            up, c, before, i, f, g, o = xs
+            d_h, t = d_h + up, tanh(c)
+            d_c = d_c + d_h * (o - o * t * t)
+            d_i, d_f, d_g, d_o = d_c * g, d_c * before, d_c * i, d_h * t
+            parts = [d_i * (i - i * i), d_f * (f - f * f), d_g - d_g * g * g, d_o * (o - o * o)]
+            d_z = concatenate(parts, -1)
+            return (matmul(d_z, swapaxes(u, 0, 1)), d_c * f), d_z
+
+        xs = (d_hs, cs, _shifted(c, cs), *gates)
+        (d_h, d_c0), d_z = scan(backward, (h * 0, d_c), xs, reverse=True)
+        return d_z, d_h, d_c0, _weight_gradient(_shifted(h, hs), d_z)
+
+    return (hs, c_last), gradient
+
+
+# ---- GRU -------------------------------------------------------------------------------------------------------------
+
+
+@composite("join")
+def gru(
+    x: TensorLike,
+    h: TensorLike,
+    kernel: TensorLike,
+    recurrent_kernel: TensorLike,
+    bias: TensorLike,
+    recurrent_bias: TensorLike,
+) -> Tensor:
+    """Cho et al.'s gated recurrent unit (2014), with the reset gate behind the product, as cuDNN computes it.
+
+    ``z, r`` are the sigmoids of the first two parts of ``x @ kernel + bias`` and ``h @ recurrent_kernel + recurrent_bias``
+    added; with the third parts a and b, ``n = tanh(a + r * b)`` and ``h = z * h + (1 - z) * n``.
+
+    Args:
+        x: ``(time, batch, features)``.
+        h: the first state, ``(batch, units)``.
+        kernel: ``(features, 3 * units)``.
+        recurrent_kernel: ``(units, 3 * units)``.
+        bias, recurrent_bias: ``(3 * units,)``.
+
+    Returns:
+        All h, ``(time, batch, units)``.
+    """
+    return _gru(matmul(x, kernel) + bias, h, recurrent_kernel, recurrent_bias)
+
+
+@custom_gradient
+def _gru(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> Any:
+    def forward(h: Tensor, x: Tensor) -> Any:
+        x_z, x_r, x_n = split(x, 3, -1)
+        h_z, h_r, b = split(matmul(h, u) + bias, 3, -1)
+        z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
+        n = tanh(x_n + r * b)
+        h = n + z * (h - n)
+        return h, (h, z, r, n, b)
+
+    _, (hs, *gates) = scan(forward, h, x)
+    before = _shifted(h, hs)
+
+    def gradient(d_hs: Tensor) -> Any:
+        def backward(d_h: Tensor, xs: Any) -> Any:
+            up, before, z, r, n, b = xs
+            d_h = d_h + up
+            d_n = d_h - d_h * z
+            d_a = d_n - d_n * n * n
+            d_z, d_r = d_h * (before - n) * (z - z * z), d_a * b * (r - r * r)
+            d_x, d_u = concatenate([d_z, d_r, d_a], -1), concatenate([d_z, d_r, d_a * r], -1)
+            return d_h * z + matmul(d_u, swapaxes(u, 0, 1)), (d_x, d_u)
+
+        d_h, (d_x, d_u) = scan(backward, h * 0, (d_hs, before, *gates), reverse=True)
+        return d_x, d_h, _weight_gradient(before, d_u), total(d_u, (0, 1))
+
+    return hs, gradient
+
+
+# ---- simple ----------------------------------------------------------------------------------------------------------
+
+
+@composite("join")
+def simple_rnn(
+    x: TensorLike, h: TensorLike, kernel: TensorLike, recurrent_kernel: TensorLike, bias: TensorLike | None = None
+) -> Tensor:
+    """``h = tanh(x @ kernel + h @ recurrent_kernel + bias)`` (Elman, 1990).
+
+    Args:
+        x: ``(time, batch, features)``.
+        h: the first state, ``(batch, units)``.
+        kernel: ``(features, units)``.
+        recurrent_kernel: ``(units, units)``.
+        bias: ``(units,)``, or None.
+
+    Returns:
+        All h, ``(time, batch, units)``.
+    """
+    z = matmul(x, kernel)
+    return _simple_rnn(z if bias is None else z + bias, h, recurrent_kernel)
+
+
+@custom_gradient
+def _simple_rnn(z: Tensor, h: Tensor, u: Tensor) -> Any:
+    def forward(h: Tensor, z: Tensor) -> Any:
+        h = tanh(z + matmul(h, u))
+        return h, h
+
+    _, hs = scan(forward, h, z)
+
+    def gradient(d_hs: Tensor) -> Any:
+        def backward(d_h: Tensor, xs: Any) -> Any:
+            up, h = xs
+            d_h = d_h + up
+            d_z = d_h - d_h * h * h
+            return matmul(d_z, swapaxes(u, 0, 1)), d_z
+
+        d_h, d_z = scan(backward, h * 0, (d_hs, hs), reverse=True)
+        return d_z, d_h, _weight_gradient(_shifted(h, hs), d_z)
+
+    return hs, gradient

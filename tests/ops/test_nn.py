@@ -1,0 +1,117 @@
+"""What rows can't say about neural-network ops: statistics of batches, transposes of convolutions, errors."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ops.table import normal
+from triceras import ops
+from triceras.backends import registry
+from triceras.ops.normalization import batch_norm_train
+
+TRAINING = [name for name in registry.available_backends() if name != "numpy"]
+X = normal(3, 5, 4, 2).astype("float32")
+MASK = np.arange(15).reshape(3, 5) % 3 > 0
+
+
+@pytest.mark.parametrize("axis", [1, -1, 2])
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("masked", [True, False])
+def test_batch_statistics(backend: Any, axis: int, scaled: bool, masked: bool) -> None:
+    """Batch normalization in training gives NumPy's mean, variance and result."""
+    if masked and axis == 1:
+        axis = -1
+    size = X.shape[axis]
+    gamma, beta = (normal(size).astype("float32"), normal(size, seed=1).astype("float32")) if scaled else (None, None)
+    others = tuple(i for i in range(4) if i != axis % 4)
+    weights = np.broadcast_to(MASK[..., None, None], X.shape) if masked else np.ones_like(X, bool)
+    mean = X.mean(others, keepdims=True, where=weights)
+    variance = np.square(X - mean).mean(others, keepdims=True, where=weights)
+    expected = (X - mean) / np.sqrt(variance + 1e-3)
+    shape = [size if i == axis % 4 else 1 for i in range(4)]
+    expected = expected * gamma.reshape(shape) + beta.reshape(shape) if scaled else expected
+    tensors = [None if v is None else backend.convert_to_tensor(v) for v in (X, gamma, beta)]
+    results = batch_norm_train(*tensors, axis, 1e-3, MASK if masked else None)
+    for actual, wanted in zip(results, (expected, mean.ravel(), variance.ravel()), strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(actual), wanted, rtol=2e-6, atol=2e-6)
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_batch_norm_gradients_agree(axis: int) -> None:
+    """The gradients of the training form agree across backends."""
+    gradients = []
+    size = X.shape[axis]
+    arrays = [X, normal(size).astype("float32"), normal(size, seed=1).astype("float32")]
+    weights = normal(*X.shape, seed=3).astype("float32")
+    for name in TRAINING:
+        with registry.backend_scope(name) as backend:
+
+            def total(leaves: list[Any], backend: Any = backend) -> tuple[Any, None]:
+                y = batch_norm_train(*leaves, axis, 1e-3)[0]
+                return ops.sum(y * y * backend.convert_to_tensor(weights)), None
+
+            tensors = [backend.convert_to_tensor(a) for a in arrays]
+            gradients.append([backend.to_numpy(g) for g in backend.value_and_grad(total, tensors)[2]])
+    for other in gradients[1:]:
+        for actual, expected in zip(other, gradients[0], strict=True):
+            np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("backend_name", TRAINING)
+def test_transposed_convolution_is_the_gradient(backend_name: str, stride: int, padding: str) -> None:
+    """``conv_transpose`` applied to a tensor is the gradient of ``conv`` in that direction."""
+    with registry.backend_scope(backend_name) as backend:
+        y = backend.convert_to_tensor(normal(2, 3, 3, 4).astype("float32"))
+        kernel = backend.convert_to_tensor(normal(3, 3, 5, 4).astype("float32"))
+        transposed = ops.conv_transpose(y, kernel, stride, padding)
+        x = backend.convert_to_tensor(np.zeros(transposed.shape, "float32"))
+
+        def total(leaves: list[Any]) -> tuple[Any, None]:
+            return ops.sum(ops.conv(leaves[0], kernel, stride, padding) * y), None
+
+        (gradient,) = backend.value_and_grad(total, [x])[2]
+        np.testing.assert_allclose(backend.to_numpy(transposed), backend.to_numpy(gradient), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ops.conv(np.ones((1, 4, 4, 3)), np.ones((3, 3, 2, 8))), "3 input channels"),
+        (lambda: ops.conv(np.ones((1, 4)), np.ones((3, 3))), "needs inputs of 3 to 5 axes"),
+        (lambda: ops.conv(np.ones((1, 4, 4, 3)), np.ones((3, 3, 3, 8)), padding="full"), "must be 'valid' or 'same'"),
+        (
+            lambda: ops.conv(np.ones((1, 4, 4, 3)), np.ones((3, 3, 3, 8)), strides=0),
+            "strides must be a positive integer",
+        ),
+        (lambda: ops.max_pool(np.ones((1, 4, 4, 3)), (2, 2, 2)), "pool_size must be a positive integer or 2"),
+        (lambda: ops.glu(np.ones((2, 3))), "needs an even size along axis -1"),
+        (lambda: ops.binary_crossentropy(np.ones((2, 3)), np.ones((2, 2))), "of one shape"),
+        (lambda: ops.sparse_categorical_crossentropy(np.ones(3, "int32"), np.ones((2, 2))), "without the classes"),
+        (lambda: ops.dot_product_attention(*(np.ones((2, 3, 4)),) * 3), "needs a query"),
+        (lambda: ops.normalize(np.ones(3), order=0), "positive order"),
+        (lambda: ops.multi_hot([[1]]), "needs num_classes"),
+        (lambda: ops.depth_to_space(np.ones((1, 2, 2, 3)), 2), "channels divisible by 4"),
+        (lambda: ops.scan(lambda c, x: (c, x), 0.0), "needs xs to go through or a length"),
+    ],
+)
+def test_errors(backend: Any, call: Any, message: str) -> None:
+    """Shapes and arguments that don't fit are named."""
+    with pytest.raises((ValueError, TypeError), match=re.escape(message)):
+        call()
+
+
+def test_custom_gradient_is_used() -> None:
+    """A function's own gradient replaces the true one."""
+    for name in TRAINING:
+        with registry.backend_scope(name) as backend:
+            function = ops.custom_gradient(lambda a, b: (a * b, lambda upstream: (upstream * 7, upstream * 9)))
+            tensors = [backend.convert_to_tensor(v) for v in ([2.0], [3.0])]
+            value, _, gradients = backend.value_and_grad(lambda p, f=function: (ops.sum(f(*p)), None), tensors)
+            assert backend.to_numpy(value) == 6
+            assert [backend.to_numpy(g).item() for g in gradients] == [7, 9]
