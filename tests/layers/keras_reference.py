@@ -1,4 +1,4 @@
-"""Run with ``KERAS_BACKEND=jax python -m tests.layers.keras_reference CASES RESULTS``: what Keras makes of the rows.
+"""Run with ``KERAS_BACKEND=numpy python -m tests.layers.keras_reference CASES RESULTS``: what Keras makes of the rows.
 
 CASES is a pickled list of ``(row, weights, serialized layer)``, RESULTS a pickled list of dictionaries in the same order:
 the outputs, the config, and the config of the layer that Keras makes from ours; or the error, as text.
@@ -17,16 +17,16 @@ import numpy as np
 from tests.layers.table import Row
 
 
-def _outputs(row: Row, weights: list[np.ndarray]) -> tuple[Any, list[np.ndarray]]:
+def _outputs(row: Row, weights: list[np.ndarray]) -> list[np.ndarray]:
     layer = row.build(keras.layers)
     if weights:
         layer(*row.inputs, **row.call)
         layer.set_weights(weights)
-        if hasattr(layer, "reset_states"):
+        if row.calls > 1:
             layer.reset_states()
     for _ in range(row.calls):
         outputs = layer(*row.inputs, **row.call)
-    return layer, [np.asarray(x) for x in keras.tree.flatten(outputs)]
+    return [np.asarray(x) for x in keras.tree.flatten(outputs)]
 
 
 def _config(layer: Any) -> dict[str, Any]:
@@ -36,10 +36,9 @@ def _config(layer: Any) -> dict[str, Any]:
 def _run(row: Row, weights: list[np.ndarray], serialized: Any, config: dict[str, Any] | None) -> dict[str, Any]:
     result: dict[str, Any] = {}
     try:
-        layer, result["outputs"] = _outputs(row, weights)
+        result["outputs"] = _outputs(row, weights)
         if row.file:
-            if config is not None:
-                layer = Row(row.layer, config, ()).build(keras.layers)
+            layer = Row(row.layer, row.kwargs if config is None else config, ()).build(keras.layers)
             result["config"] = _config(layer)
             result["read"] = _config(keras.saving.deserialize_keras_object(serialized))
     except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it

@@ -1,12 +1,110 @@
-"""Attention and einsum layers."""
+"""Attention, einsum and global pooling over time."""
 
 from __future__ import annotations
 
-from tests.layers.table import Row, normal, row
+from typing import Any
+
+import numpy as np
+
+from tests.layers.table import Row, lengths, normal, row
+
+Q, V, K = normal(2, 5, 6), normal(2, 4, 7), normal(2, 4, 8)
+Q_MASK, V_MASK = lengths(5, 3, 5), lengths(4, 4, 2)
+MASK = normal(2, 5, 4) > -0.5
+HEADS: dict[str, Any] = {"num_heads": 2, "key_dim": 3}
+MHA_ALL = HEADS | {
+    "value_dim": 5,
+    "dropout": 0.2,
+    "use_bias": False,
+    "output_shape": [7],
+    "attention_axes": [1],
+    "sliding_window": 3,
+    "flash_attention": False,
+    "kernel_initializer": "he_normal",
+    "bias_initializer": "ones",
+    "kernel_regularizer": "l2",
+    "bias_regularizer": "l2",
+    "activity_regularizer": "l1",
+    "kernel_constraint": "non_neg",
+    "bias_constraint": "non_neg",
+    "use_gate": True,
+    "seed": 3,
+}
+SCORES = {"return_attention_scores": True}
 
 ROWS: list[Row] = [
-    row("Dense", {"units": 3}, normal(2, 5)),
-    row("Dropout", {"rate": 0.3, "seed": 2}, normal(2, 5), call={"training": True}, keras=False),
-    row("BatchNormalization", {}, normal(4, 5), call={"training": True}),
-    row("Conv2D", {"filters": 3, "kernel_size": 2}, normal(2, 5, 5, 2)),
+    row("MultiHeadAttention", HEADS, Q, Q, config=MHA_ALL, unknown=(0, 1), jit=True),
+    row("MultiHeadAttention", HEADS | {"value_dim": 5, "output_shape": 7}, Q, V, K, call=SCORES, name="key"),
+    # Keras has no kernel for values of another size than the keys' here.
+    row("MultiHeadAttention", HEADS | {"value_dim": 5}, Q, V, K, keras=False, name="value-dim"),
+    row("MultiHeadAttention", HEADS | {"use_bias": False}, Q, V, call=SCORES, name="scores"),
+    row("MultiHeadAttention", HEADS, Q, V, call={"attention_mask": MASK}, name="mask"),
+    row("MultiHeadAttention", HEADS, Q, V, call={"attention_mask": MASK} | SCORES, name="mask-scores"),
+    row("MultiHeadAttention", HEADS, Q, Q, call={"use_causal_mask": True}, name="causal"),
+    row(
+        "MultiHeadAttention",
+        HEADS,
+        Q,
+        Q,
+        call={"use_causal_mask": True, "query_mask": Q_MASK, "value_mask": Q_MASK},
+        name="c",
+    ),
+    row("MultiHeadAttention", HEADS, Q, V, K, call={"value_mask": V_MASK, "key_mask": V_MASK} | SCORES, name="masks"),
+    row("MultiHeadAttention", HEADS | {"sliding_window": 2}, Q, Q, name="window"),
+    row("MultiHeadAttention", HEADS | {"use_gate": True}, Q, Q, name="gate"),
+    row("MultiHeadAttention", HEADS, normal(2, 3, 4, 6), normal(2, 2, 5, 6), call=SCORES, name="two-axes"),
+    row(
+        "MultiHeadAttention",
+        HEADS | {"attention_axes": (2,)},
+        normal(2, 3, 4, 6),
+        normal(2, 3, 5, 6),
+        call=SCORES,
+        name="one-of-two",
+    ),
+    row("MultiHeadAttention", HEADS | {"output_shape": (2, 4)}, Q, Q, name="shape"),
+    row(
+        "MultiHeadAttention",
+        HEADS | {"dropout": 0.3, "seed": 4},
+        Q,
+        V,
+        call={"training": True},
+        keras=False,
+        mixed=False,
+        name="drop",
+    ),
+    row(
+        "EinsumDense",
+        {"equation": "abc,cd->abd", "output_shape": (None, 4), "bias_axes": "d", "activation": "tanh"},
+        Q,
+        config={
+            "equation": "abc,cd->abd",
+            "output_shape": [5, 4],
+            "activation": "relu",
+            "bias_axes": "bd",
+            "kernel_initializer": "he_normal",
+            "bias_initializer": "ones",
+            "kernel_regularizer": "l2",
+            "bias_regularizer": "l2",
+            "activity_regularizer": "l1",
+            "kernel_constraint": "non_neg",
+            "bias_constraint": "non_neg",
+        },
+        unknown=(0, 1),
+    ),
+    row("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 4}, normal(2, 3), name="plain"),
+    row("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 4, "bias_axes": "y"}, Q, name="ellipsis"),
+    row("EinsumDense", {"equation": "abc,bce->abe", "output_shape": (5, 4), "bias_axes": "be"}, Q, name="per-step"),
+    row("EinsumDense", {"equation": "ab...,bc->ac...", "output_shape": 4, "bias_axes": "c"}, Q, name="behind"),
+    row("GlobalAveragePooling1D", {}, Q, config={"data_format": "channels_first", "keepdims": True}, unknown=(0, 1)),
+    row("GlobalAveragePooling1D", {"keepdims": True}, Q, call={"mask": Q_MASK}, name="mask"),
+    row("GlobalAveragePooling1D", {"data_format": "channels_first"}, Q, call={"mask": lengths(6, 2, 6)}, name="first"),
+]
+
+ERRORS: list[Any] = [
+    ("MultiHeadAttention", {"num_heads": 0, "key_dim": 3}, (Q, Q), "num_heads is a positive integer, received 0"),
+    ("MultiHeadAttention", HEADS, (Q, np.zeros((2, 3))), "same number of axes"),
+    ("MultiHeadAttention", HEADS, (Q, V, K[:, :2]), "of the same length"),
+    ("EinsumDense", {"equation": "ab->c", "output_shape": 4}, (Q,), "equation looks like"),
+    ("EinsumDense", {"equation": "ab,bc->ac", "output_shape": 4}, (Q,), "expects inputs with the axes 'ab'"),
+    ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (4, 4)}, (Q,), "gives the axis 'b'"),
 ]

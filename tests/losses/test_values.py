@@ -118,7 +118,9 @@ def test_config_of_a_dtype() -> None:
     assert losses.deserialize(losses.serialize(loss)).dtype == "float16"
 
 
-@pytest.mark.parametrize("alias", ["mse", "MSE", "mae", "MAPE", "msle", "bce", "BCE", "kld", "KLD", "hinge", "log_cosh"])
+@pytest.mark.parametrize(
+    "alias", ["mse", "MSE", "mae", "MAPE", "msle", "bce", "BCE", "kld", "KLD", "hinge", "log_cosh"]
+)
 def test_names_of_functions(alias: str) -> None:
     assert losses.get(alias) in losses.FUNCTIONS
 
@@ -128,7 +130,7 @@ def test_get() -> None:
     assert isinstance(losses.get("MeanSquaredError"), losses.MeanSquaredError)
     assert losses.get(losses.mean_squared_error) is losses.mean_squared_error
     assert isinstance(losses.get({"class_name": "Huber", "config": {"delta": 2.0}}), losses.Huber)
-    with pytest.raises(ValueError, match="Unknown loss: 'cce'. Expected an instance, a callable or one of: .*mse"):
+    with pytest.raises(ValueError, match=r"Unknown loss: 'cce'. Expected an instance, a callable or one of: .*mse"):
         losses.get("cce")
 
 

@@ -107,7 +107,7 @@ def test_names(name: str, cls: str) -> None:
 def test_get() -> None:
     assert metrics.get(None) is None
     assert metrics.get("huber") is losses.huber
-    with pytest.raises(ValueError, match="Unknown metric: 'acuracy'. Expected an instance"):
+    with pytest.raises(ValueError, match=r"Unknown metric: 'acuracy'. Expected an instance"):
         metrics.get("acuracy")
 
 

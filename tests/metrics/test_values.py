@@ -53,9 +53,11 @@ ROWS: list[tuple[str, dict[str, Any], Any, Any]] = [
     ("R2Score", {"class_aggregation": "variance_weighted_average", "num_regressors": 1}, REAL[..., :1], OTHER[..., :1]),
     *((name, {}, BINARY, PREDICTED) for name in ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives")),
     ("TruePositives", {"thresholds": [0.6, 0.3]}, BINARY, PREDICTED),
-    *((name, options, BINARY, PREDICTED) for name in ("Precision", "Recall") for options in (
-        {}, {"thresholds": [0.3, 0.6]}, {"top_k": 1}, {"class_id": 1}, {"top_k": 2, "class_id": 1}
-    )),
+    *(
+        (name, options, BINARY, PREDICTED)
+        for name in ("Precision", "Recall")
+        for options in ({}, {"thresholds": [0.3, 0.6]}, {"top_k": 1}, {"class_id": 1}, {"top_k": 2, "class_id": 1})
+    ),
     ("AUC", {}, BINARY, PREDICTED),
     ("AUC", {"curve": "PR"}, BINARY, PREDICTED),
     ("AUC", {"curve": "PR", "summation_method": "majoring"}, BINARY, PREDICTED),
@@ -106,9 +108,7 @@ def _make(row: Any) -> Metric:
 
 
 def _batches(row: Any, weighted: bool, backend: Any) -> list[Any]:
-    return [
-        (row[2][i], backend.convert_to_tensor(row[3][i]), WEIGHT[i] if weighted else None) for i in range(2)
-    ]
+    return [(row[2][i], backend.convert_to_tensor(row[3][i]), WEIGHT[i] if weighted else None) for i in range(2)]
 
 
 def _same(result: Any, expected: Any) -> None:

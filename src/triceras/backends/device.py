@@ -26,9 +26,13 @@ def device(device_name: str) -> Iterator[None]:
     if not isinstance(device_name, str):
         raise ValueError(f"A device is named by a string like 'cpu:0', received {device_name!r}.")
     name = device_name.lower().replace("cuda", "gpu")
+    name = name if ":" in name else f"{name}:0"
+    backend = registry.active()
+    if name not in (known := backend.list_devices()):
+        raise ValueError(f"{backend.name} has no device {name!r}. Expected one of: {', '.join(known)}.")
     token = scopes.device_name.set(name)
     try:
-        with registry.active().device_scope(name):
+        with backend.device_scope(name):
             yield
     finally:
         scopes.device_name.reset(token)

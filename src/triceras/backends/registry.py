@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -54,7 +53,9 @@ def _installed(package: str) -> bool:
     return package in sys.modules or importlib.util.find_spec(package) is not None
 
 
-def _external() -> dict[str, importlib.metadata.EntryPoint]:
+def _external() -> dict[str, Any]:
+    import importlib.metadata  # a tenth of the time that importing this package takes
+
     return {point.name: point for point in importlib.metadata.entry_points(group=ENTRY_POINTS)}
 
 
@@ -112,9 +113,13 @@ _PACKAGE_OWNERS = {"jax": "jax", "jaxlib": "jax", "torch": "torch", "tensorflow"
 
 def owner_of_type(cls: type) -> Any:
     """The backend that owns instances of a class, or None; remembered in ``OWNERS``."""
-    for backend in list(_loaded.values()):
-        if issubclass(cls, backend.tensor_types) and cls.__module__.partition(".")[0] not in _NEUTRAL:
-            return OWNERS.setdefault(cls, backend)
+    if cls.__module__.partition(".")[0] not in _NEUTRAL:
+        owners = [backend for backend in _loaded.values() if issubclass(cls, backend.tensor_types)]
+        if owners:  # of several, the one that names the nearest class: a tensor class may extend another framework's
+            mro = cls.__mro__
+            return OWNERS.setdefault(
+                cls, min(owners, key=lambda b: min((mro.index(t) for t in b.tensor_types if t in mro), default=len(mro)))
+            )
     for base in cls.__mro__:
         package = base.__module__.partition(".")[0]
         name = _PACKAGE_OWNERS.get(package)

@@ -9,7 +9,10 @@ from typing import Any
 
 #: The families, named alike in every backend's folder.
 FAMILIES = tuple(
-    "elementwise creation reduce shape indexing linalg decompositions nn normalization attention recurrent convolution control random".split()
+    (
+        "elementwise creation reduce shape indexing linalg decompositions nn normalization "
+        "attention recurrent convolution control random"
+    ).split()
 )
 
 

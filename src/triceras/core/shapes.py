@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 Shape = tuple[int | None, ...]
 
@@ -50,7 +51,7 @@ def reduced_shape(shape: Shape, axis: int | Sequence[int] | None, keepdims: bool
     return tuple(d for i, d in enumerate(shape) if i not in axes)
 
 
-def parameter_shape(shape: Shape, axes: Sequence[int], given: Shape) -> Shape:
+def parameter_shape(shape: Shape, axes: Sequence[int], given: Shape) -> Any:
     """The shape in which a parameter over some axes of a tensor broadcasts with it.
 
     Args:

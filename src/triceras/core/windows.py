@@ -13,13 +13,13 @@ from triceras.core.shapes import Shape
 Pads = list[tuple[int, int]]
 
 
-def per_axis(value: int | Sequence[int], rank: int, name: str) -> tuple[int, ...]:
+def per_axis(value: Any, rank: int, name: str) -> tuple[int, ...]:
     """One positive integer an axis, from one for all of them or a sequence.
 
     Raises:
         ValueError: there are too many or too few of them, or one isn't positive.
     """
-    values = tuple(value) if hasattr(value, "__iter__") else (value,) * rank  # type: ignore[arg-type]
+    values = tuple(value) if hasattr(value, "__iter__") else (value,) * rank
     if len(values) != rank or any(v < 1 for v in values):
         raise ValueError(f"{name} must be a positive integer or {rank} of them, received {name}={value}.")
     return tuple(int(v) for v in values)
@@ -42,7 +42,7 @@ def extent(window: int, dilation: int) -> int:
     return (window - 1) * dilation + 1
 
 
-def output_size(size: int | None, window: int | None, stride: int, dilation: int, padding: str) -> int | None:
+def output_size(size: int | None, window: int | None, stride: int, dilation: int, padding: str) -> Any:
     """How many windows an axis has; None where that isn't known."""
     if size is None:
         return None
@@ -96,7 +96,7 @@ def adaptive_windows(size: int, count: int) -> list[tuple[int, int]]:
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
-def channels_moved(shape: Shape, data_format: str) -> Shape:
+def channels_moved(shape: Shape, data_format: str) -> Any:
     """A shape with the channels last."""
     return shape if data_format == "channels_last" else (shape[0], *shape[2:], shape[1])
 

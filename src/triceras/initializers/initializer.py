@@ -56,9 +56,13 @@ class HostInitializer(Initializer):
             dtype: its dtype, ``config.floatx()`` by default.
         """
         name = dtypes.standardize_dtype(dtype)
+        return ops.convert_to_tensor(self.on_host(shape, name), name)
+
+    def on_host(self, shape: Any, dtype: Any = None) -> np.ndarray:
+        """The same as an array, which is what variables are made from."""
         with registry.backend_scope("numpy"):
             values = np.asarray(self.values(tuple(int(d) for d in shape)))
-        return ops.convert_to_tensor(values.astype(dtypes.numpy_dtype(name)), name)
+        return values.astype(dtypes.numpy_dtype(dtypes.standardize_dtype(dtype)), copy=False)
 
 
 class RandomInitializer(HostInitializer):

@@ -4,13 +4,16 @@ from triceras.core import objects
 from triceras.layers.activation.activation import Activation
 from triceras.layers.activation.relu import ReLU
 from triceras.layers.activation.softmax import Softmax
+from triceras.layers.attention.multi_head_attention import MultiHeadAttention
 from triceras.layers.convolution.conv2d import Conv2D
 from triceras.layers.convolution.depthwise_conv2d import DepthwiseConv2D
 from triceras.layers.core.dense import Dense
+from triceras.layers.core.einsum_dense import EinsumDense
 from triceras.layers.core.embedding import Embedding
 from triceras.layers.core.input_layer import Input, InputLayer
 from triceras.layers.core.lambda_layer import Lambda
 from triceras.layers.core.masking import Masking
+from triceras.layers.core.wrapper import Wrapper
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
 from triceras.layers.merging.add import Add, add
@@ -24,6 +27,7 @@ from triceras.layers.merging.subtract import Subtract, subtract
 from triceras.layers.normalization.batch_normalization import BatchNormalization
 from triceras.layers.normalization.layer_normalization import LayerNormalization
 from triceras.layers.pooling.average_pooling2d import AveragePooling2D
+from triceras.layers.pooling.global_average_pooling1d import GlobalAveragePooling1D
 from triceras.layers.pooling.global_average_pooling2d import GlobalAveragePooling2D
 from triceras.layers.pooling.global_max_pooling2d import GlobalMaxPooling2D
 from triceras.layers.pooling.max_pooling2d import MaxPooling2D
@@ -35,6 +39,16 @@ from triceras.layers.reshaping.permute import Permute
 from triceras.layers.reshaping.reshape import Reshape
 from triceras.layers.reshaping.up_sampling2d import UpSampling2D
 from triceras.layers.reshaping.zero_padding2d import ZeroPadding2D
+from triceras.layers.rnn.bidirectional import Bidirectional
+from triceras.layers.rnn.gru import GRU
+from triceras.layers.rnn.gru_cell import GRUCell
+from triceras.layers.rnn.lstm import LSTM
+from triceras.layers.rnn.lstm_cell import LSTMCell
+from triceras.layers.rnn.rnn import RNN
+from triceras.layers.rnn.simple_rnn import SimpleRNN
+from triceras.layers.rnn.simple_rnn_cell import SimpleRNNCell
+from triceras.layers.rnn.stacked_rnn_cells import StackedRNNCells
+from triceras.layers.rnn.time_distributed import TimeDistributed
 
 __all__ = [
     "Activation",
@@ -42,19 +56,26 @@ __all__ = [
     "Average",
     "AveragePooling2D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv2D",
     "Dense",
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRU",
+    "GRUCell",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "InputSpec",
+    "LSTM",
+    "LSTMCell",
     "Lambda",
     "Layer",
     "LayerNormalization",
@@ -62,15 +83,22 @@ __all__ = [
     "MaxPooling2D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "Normalization",
     "Permute",
+    "RNN",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
+    "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
     "UpSampling2D",
+    "Wrapper",
     "ZeroPadding2D",
     "add",
     "average",

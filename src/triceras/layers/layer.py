@@ -220,6 +220,8 @@ class Layer(LayerState, Operation):
 
     def _abstract_spec(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         def run(*a: Any, **k: Any) -> Any:
+            a = (self._convert(a[0]), *map(self._convert_tensors, a[1:])) if a else a
+            k = {key: self._convert_tensors(value) for key, value in k.items()}
             with StatelessScope(collect_losses=True), scopes.AutocastScope(self._cast_dtype()):
                 return self.call(*a, **k)
 

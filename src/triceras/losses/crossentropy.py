@@ -32,8 +32,8 @@ def _check_axis(where: str, axis: Any) -> None:
 def _check_classes(where: str, y_pred: Tensor, axis: int) -> None:
     if y_pred.shape[axis] == 1:
         raise ValueError(
-            f"{where}() needs at least two classes along axis {axis}, received predictions of shape {tuple(y_pred.shape)}. "
-            "For a single probability use binary_crossentropy."
+            f"{where}() needs at least two classes along axis {axis}, received predictions of shape "
+            f"{tuple(y_pred.shape)}. For a single probability use binary_crossentropy."
         )
 
 

@@ -21,9 +21,9 @@ class Loss:
 
     Args:
         name: its name.
-        reduction: ``"sum_over_batch_size"`` or ``"mean"`` (the mean of all values), ``"sum"``, ``"mean_with_sample_weight"``
-            (the sum divided by the sum of the weights), ``"none"`` or None (no reduction).
-        dtype: the dtype or dtype policy it computes in; ``config.floatx()`` by default, whatever the global policy says.
+        reduction: ``"sum_over_batch_size"`` or ``"mean"`` (the mean of all values), ``"sum"``,
+            ``"mean_with_sample_weight"`` (the sum divided by the sum of the weights), ``"none"`` or None (no reduction).
+        dtype: the dtype or dtype policy it computes in; ``config.floatx()`` by default, whatever the global policy.
     """
 
     #: Whether targets are cast to its dtype; class indices stay as they are.

@@ -33,7 +33,7 @@ def as_thresholds(thresholds: Any, default: float = 0.5) -> list[float]:
 def as_decisions(
     y_true: Any, y_pred: Any, sample_weight: Any, dtype: str, top_k: int | None = None, class_id: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Labels, predictions and weights of one shape; with ``top_k`` all predictions but the k greatest are below everything."""
+    """Labels, predictions and weights of one shape; with ``top_k`` all predictions but the k greatest lie below all."""
     y_true, y_pred = as_pair(y_true, as_tensor(y_pred, dtype))
     if top_k is not None:
         _, indices = ops.top_k(y_pred, k=top_k, sorted=False)

@@ -23,8 +23,8 @@ def even_thresholds(number: int) -> list[float]:
 class _Curve(Metric):
     """The four counts at each of many thresholds.
 
-    Each prediction is filed between its two thresholds; sums from either end then give the counts, so that a batch costs its
-    size and not its size times the thresholds.
+    Each prediction is filed between its two thresholds; sums from either end then give the counts, so that a batch costs
+    its size and not its size times the thresholds.
     """
 
     def __init__(self, thresholds: list[float], labels: int | None, name: str | None, dtype: Any) -> None:
@@ -69,8 +69,8 @@ class AUC(_Curve):
     Args:
         num_thresholds: how many, at least 2.
         curve: ``"ROC"``, ``"PR"`` or ``"PRGAIN"``.
-        summation_method: ``"interpolation"`` (trapezoids; for PR the interpolation of Davis & Goadrich 2006), ``"minoring"``
-            (the lower end of each interval) or ``"majoring"`` (the upper).
+        summation_method: ``"interpolation"`` (trapezoids; for PR the interpolation of Davis & Goadrich 2006),
+            ``"minoring"`` (the lower end of each interval) or ``"majoring"`` (the upper).
         name, dtype: as for ``Metric``.
         thresholds: thresholds between 0 and 1 in place of even ones.
         multi_label: whether each label has a curve of its own, whose areas are averaged.

@@ -16,8 +16,8 @@ class FBetaScore(Metric):
     """``(1 + beta**2) * precision * recall / (beta**2 * precision + recall)``.
 
     Args:
-        average: how classes come together: None for a figure each, ``"micro"`` (counts added first), ``"macro"`` (the mean) or
-            ``"weighted"`` (the mean weighted by how often each class occurs).
+        average: how classes come together: None for a figure each, ``"micro"`` (counts added first), ``"macro"`` (the
+            mean) or ``"weighted"`` (the mean weighted by how often each class occurs).
         beta: how much more recall counts than precision.
         threshold: what predictions of 1 exceed; None for the greatest one alone.
         name, dtype: as for ``Metric``.
@@ -52,7 +52,8 @@ class FBetaScore(Metric):
         """Make the state, once the number of classes is known."""
         if len(y_pred_shape) != 2 or y_pred_shape[1] is None:
             raise ValueError(
-                f"The metric {self.name!r} takes predictions (batch, classes), received the shape {tuple(y_pred_shape)}."
+                f"The metric {self.name!r} takes predictions (batch, classes), received the shape "
+                f"{tuple(y_pred_shape)}."
             )
         shape = () if self.average == "micro" else (y_pred_shape[1],)
         self.true_positives = self.add_variable(shape, "zeros", name="true_positives")

@@ -12,7 +12,7 @@ from triceras.metrics.metric import Metric
 
 
 class IoU(Metric):
-    """``hits / (hits + false positives + false negatives)``, the mean over some classes; classes never seen don't count.
+    """``hits / (hits + false positives + false negatives)``, the mean over those of some classes that occur.
 
     Args:
         num_classes: how many classes there are.
@@ -46,7 +46,8 @@ class IoU(Metric):
         super().__init__(name=name, dtype=dtype or "int32")
         if target_class_ids and max(target_class_ids) >= num_classes:
             raise ValueError(
-                f"{type(self).__name__}: target_class_ids lie between 0 and {num_classes - 1}, received {target_class_ids}."
+                f"{type(self).__name__}: target_class_ids lie between 0 and {num_classes - 1}, received "
+                f"{target_class_ids}."
             )
         self.num_classes = num_classes
         self.target_class_ids = list(target_class_ids)

@@ -6,10 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from triceras import dtype_policies, initializers, ops
+import numpy as np
+
+from triceras import dtype_policies, initializers
 from triceras.backends import registry
 from triceras.backends.base import Tensor
-from triceras.core import naming, settings
+from triceras.core import dtypes, naming, scopes, settings
 from triceras.state.stateless import StatelessScope
 from triceras.state.variable import Variable
 
@@ -17,6 +19,8 @@ from triceras.state.variable import Variable
 def _on_own_backend(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def run(self: Metric, *args: Any, **kwargs: Any) -> Any:
+        if scopes.in_stateless_scope():  # whoever opened it has chosen the backend of its values
+            return method(self, *args, **kwargs)
         with registry.use(self.backend):
             return method(self, *args, **kwargs)
 
@@ -26,8 +30,8 @@ def _on_own_backend(method: Callable[..., Any]) -> Callable[..., Any]:
 class Metric:
     """A figure over all batches of an epoch.
 
-    A subclass makes its state in ``__init__`` with ``add_variable``, changes it in ``update_state`` and computes the figure
-    in ``result``. Where the state's shape depends on the data, the subclass makes it in ``build`` and sets ``built``.
+    A subclass makes its state in ``__init__`` with ``add_variable``, changes it in ``update_state`` and computes the
+    figure in ``result``. Where the state's shape depends on the data, the subclass makes it in ``build`` and sets ``built``.
 
     Args:
         dtype: the dtype or dtype policy of its state.
@@ -99,7 +103,7 @@ class Metric:
     def reset_state(self) -> None:
         """Begin anew."""
         for variable in self.variables:
-            variable.assign(ops.zeros(variable.shape, variable.stored_dtype))
+            variable.assign(np.zeros(variable.shape, dtypes.numpy_dtype(variable.stored_dtype)))
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take in a batch."""

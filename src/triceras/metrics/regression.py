@@ -19,8 +19,8 @@ class R2Score(Metric):
     """The coefficient of determination, ``1 - sum((y_true - y_pred)**2) / sum((y_true - mean(y_true))**2)``.
 
     Args:
-        class_aggregation: how outputs come together: ``"uniform_average"``, ``"variance_weighted_average"`` or None for not
-            at all.
+        class_aggregation: how outputs come together: ``"uniform_average"``, ``"variance_weighted_average"`` or None for
+            not at all.
         num_regressors: the number of independent variables, by which the score is adjusted; 0 for not.
         name, dtype: as for ``Metric``.
 
@@ -50,7 +50,8 @@ class R2Score(Metric):
         """Make the state, once the number of outputs is known."""
         if len(y_pred_shape) != 2 or y_pred_shape[1] is None:
             raise ValueError(
-                f"The metric {self.name!r} takes predictions (batch, outputs), received the shape {tuple(y_pred_shape)}."
+                f"The metric {self.name!r} takes predictions (batch, outputs), received the shape "
+                f"{tuple(y_pred_shape)}."
             )
         shape = (y_pred_shape[1],)
         self.squared_sum = self.add_variable(shape, "zeros", name="squared_sum")

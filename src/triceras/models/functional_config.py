@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from triceras import tree
 from triceras.core import objects
-from triceras.graph.node import Node
 from triceras.graph.operation import OpCall, Operation
 from triceras.graph.symbol import KerasTensor
-from triceras.models.op_nodes import call_from_file, deserialize_op, serialize_op
+from triceras.models.op_nodes import call_from_file, op_function, serialize_op
 
 
 def functional_config(model: Any) -> dict[str, Any]:
@@ -66,6 +67,9 @@ def _encode(value: Any, reference: Any) -> Any:
 # ---- back ------------------------------------------------------------------------------------------------------------
 
 
+Made = dict[tuple[str, int], list[KerasTensor]]
+
+
 def rebuild_graph(config: dict[str, Any]) -> tuple[Any, Any, list[Operation]]:
     """Make the layers and call them as the configuration tells.
 
@@ -75,49 +79,43 @@ def rebuild_graph(config: dict[str, Any]) -> tuple[Any, Any, list[Operation]]:
     Raises:
         ValueError: a call refers to a tensor that no call makes.
     """
-    operations = {entry["name"]: _operation(entry) for entry in config["layers"]}
-    op_configs = {entry["name"]: entry["config"] for entry in config["layers"]}
-    made: dict[tuple[str, int], Node] = {}
-    pending: list[tuple[str, int, dict[str, Any]]] = []
+    made: Made = {}
+    pending: list[tuple[Callable[..., Any], str, int, dict[str, Any]]] = []
+    layers = []
     for entry in config["layers"]:
-        name = entry["name"]
-        for operation_node in operations[name]._inbound_nodes[:1]:
-            made[name, 0] = operation_node
-        pending += [(name, i, node) for i, node in enumerate(entry["inbound_nodes"])]
+        name, function = entry["name"], op_function(entry)
+        if function is None:
+            call = objects.deserialize_keras_object(entry)
+            layers.append(call)
+            if call._inbound_nodes:  # an input layer makes its tensor by itself
+                made[name, 0] = call._inbound_nodes[0].output_tensors
+        else:
+            call = _op_caller(function, entry)
+        pending += [(call, name, i, node) for i, node in enumerate(entry["inbound_nodes"])]
     while pending:
         waiting = []
-        for name, index, node in pending:
+        for call, name, index, node in pending:
             if not _ready(node, made):
-                waiting.append((name, index, node))
+                waiting.append((call, name, index, node))
                 continue
-            args = _decode(node.get("args", []), made)
-            kwargs = _decode(node.get("kwargs", {}), made)
-            operation = operations[name]
-            if isinstance(operation, OpCall):
-                call_from_file(operation, args, kwargs, objects.deserialize_keras_object(op_configs[name]))
-            else:
-                operation(*args, **kwargs)
-            made[name, index] = operation._inbound_nodes[-1]
+            args, kwargs = _decode(node.get("args", []), made), _decode(node.get("kwargs", {}), made)
+            made[name, index] = tree.flatten(call(*args, **kwargs))
         if len(waiting) == len(pending):
-            name, index, node = waiting[0]
-            raise ValueError(
-                f"The file's graph can't be rebuilt: call {index} of {name!r} uses a tensor that nothing makes."
-            )
+            _, name, index, _ = waiting[0]
+            raise ValueError(f"The file's graph can't be rebuilt: call {index} of {name!r} uses a tensor that nothing makes.")
         pending = waiting
-    layers = list(operations.values())
     return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made), layers
 
 
-def _operation(entry: dict[str, Any]) -> Operation:
-    op = deserialize_op(entry)
-    return op if op is not None else objects.deserialize_keras_object(entry)
+def _op_caller(function: Callable[..., Any], entry: dict[str, Any]) -> Callable[..., Any]:
+    return lambda *args, **kwargs: call_from_file(function, entry, list(args), kwargs)
 
 
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
 
 
-def _ready(value: Any, made: dict[tuple[str, int], Node]) -> bool:
+def _ready(value: Any, made: Made) -> bool:
     if _is_tensor(value):
         name, index, _ = value["config"]["keras_history"]
         return (name, index) in made
@@ -126,10 +124,10 @@ def _ready(value: Any, made: dict[tuple[str, int], Node]) -> bool:
     return all(_ready(v, made) for v in value) if isinstance(value, list) else True
 
 
-def _decode(value: Any, made: dict[tuple[str, int], Node]) -> Any:
+def _decode(value: Any, made: Made) -> Any:
     if _is_tensor(value):
         name, index, tensor_index = value["config"]["keras_history"]
-        return made[name, index].output_tensors[tensor_index]
+        return made[name, index][tensor_index]
     if isinstance(value, dict):
         if "class_name" in value and "config" in value:
             return objects.deserialize_keras_object(value)
@@ -137,10 +135,10 @@ def _decode(value: Any, made: dict[tuple[str, int], Node]) -> Any:
     return [_decode(v, made) for v in value] if isinstance(value, list) else value
 
 
-def _tensors(structure: Any, made: dict[tuple[str, int], Node]) -> Any:
+def _tensors(structure: Any, made: Made) -> Any:
     if isinstance(structure, dict):
         return {key: _tensors(value, made) for key, value in structure.items()}
     if len(structure) == 3 and isinstance(structure[0], str) and isinstance(structure[1], int):
         name, index, tensor_index = structure
-        return made[name, index].output_tensors[tensor_index]
+        return made[name, index][tensor_index]
     return [_tensors(value, made) for value in structure]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
+from triceras import ops
 from triceras.core import objects
 from triceras.graph.operation import OpCall
 from triceras.graph.symbol import KerasTensor
-from triceras.ops.dispatch import OPS
 
 #: Op name -> class name, where it isn't the op's name in camel case.
 _CLASS_NAMES = {
@@ -69,27 +71,35 @@ def _holds_symbol(value: Any) -> bool:
     return isinstance(value, KerasTensor)
 
 
-def call_from_file(operation: OpCall, args: list[Any], kwargs: dict[str, Any], config: dict[str, Any]) -> None:
-    """Record an op's call: its tensors come from the call, its other arguments from the configuration."""
-    op = operation.op
-    names = ["x", "key"] if op.name == "get_item" else [slot.name for slot in op.slots]
-    if op.name == "get_item":
-        args = [args[0], tuple(args[1]) if isinstance(args[1], list) else args[1]]
-    known = {key: value for key, value in config.items() if key in op.signature.parameters}
-    bound = op.signature.bind(
-        **(dict(zip(names or list(op.signature.parameters), args, strict=False)) | known | kwargs)
-    )
-    operation.symbolic_call(*bound.args, **bound.kwargs)
+def op_function(entry: dict[str, Any]) -> Callable[..., Any] | None:
+    """The function of an op's entry in a file, or None where the entry is no op.
 
-
-def deserialize_op(entry: dict[str, Any]) -> OpCall | None:
-    """The op of an entry, or None where the entry is no op."""
+    Raises:
+        ValueError: no op is of that name.
+    """
     parts = (entry.get("module") or "").split(".")
     if parts[:3] != ["keras", "src", "ops"]:
         return None
-    by_class = {class_name(name): name for name in OPS}
-    by_class |= {special: name for name, special in _CLASS_NAMES.items() if name in OPS}
+    by_class = {class_name(name): name for name in ops.__all__ if callable(getattr(ops, name))}
+    by_class |= {special: name for name, special in _CLASS_NAMES.items()}
     name = by_class.get(entry["class_name"])
     if name is None:
         raise ValueError(f"The file uses the op {entry['class_name']!r} of {entry['module']}, which isn't known here.")
-    return OpCall(OPS[name], entry["config"].get("name", entry["name"]))
+    return getattr(ops, name)
+
+
+def call_from_file(function: Callable[..., Any], entry: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """Record an op's call: its tensors come from the call, its other arguments from the configuration."""
+    op = getattr(function, "op", None)
+    signature = op.signature if op is not None else inspect.signature(function)
+    names = list(signature.parameters)
+    if op is not None and op.name == "get_item":
+        args = [args[0], tuple(args[1]) if isinstance(args[1], list) else args[1]]
+    elif op is not None and op.slots:
+        names = [slot.name for slot in op.slots]
+    config = objects.deserialize_keras_object(entry["config"])
+    known = {key: value for key, value in config.items() if key in signature.parameters}
+    bound = signature.bind(**(dict(zip(names, args, strict=False)) | known | kwargs))
+    if op is None:
+        return function(*bound.args, **bound.kwargs)
+    return OpCall(op, config.get("name", entry["name"])).symbolic_call(*bound.args, **bound.kwargs)

@@ -271,11 +271,11 @@ def pool_average(inputs: TensorLike, pool_size: Sizes, strides: Sizes, padding: 
     """``average_pool`` with every argument given."""
 
 
-def _pool_arguments(op: str, inputs: Any, pool_size: Sizes, strides: Sizes | None, data_format: str | None) -> tuple:
-    inputs, data_format = _tensor(inputs), _format(data_format)
-    _, rank = _checked(op, inputs, None, data_format)
+def _pool_arguments(op: str, inputs: Any, pool_size: Sizes, strides: Sizes | None, data_format: str | None) -> Any:
+    inputs, layout = _tensor(inputs), _format(data_format)
+    _, rank = _checked(op, inputs, None, layout)
     window = windows.per_axis(pool_size, rank, "pool_size")
-    return inputs, window, window if strides is None else windows.per_axis(strides, rank, "strides"), data_format
+    return inputs, window, window if strides is None else windows.per_axis(strides, rank, "strides"), layout
 
 
 def max_pool(
@@ -294,8 +294,8 @@ def max_pool(
         >>> convert_to_numpy(max_pool([[[1.0], [3.0], [2.0], [0.0]]], 2)).ravel().tolist()
         [3.0, 2.0]
     """
-    inputs, window, steps, data_format = _pool_arguments("max_pool", inputs, pool_size, strides, data_format)
-    return pool_max(inputs, window, steps, padding, data_format)
+    inputs, window, steps, layout = _pool_arguments("max_pool", inputs, pool_size, strides, data_format)
+    return pool_max(inputs, window, steps, padding, layout)
 
 
 def average_pool(
@@ -307,11 +307,11 @@ def average_pool(
         >>> convert_to_numpy(average_pool([[[1.0], [3.0], [2.0]]], 2, padding="same")).ravel().tolist()
         [2.0, 2.0]
     """
-    inputs, window, steps, data_format = _pool_arguments("average_pool", inputs, pool_size, strides, data_format)
-    return pool_average(inputs, window, steps, padding, data_format)
+    inputs, window, steps, layout = _pool_arguments("average_pool", inputs, pool_size, strides, data_format)
+    return pool_average(inputs, window, steps, padding, layout)
 
 
-def _adaptive_sizes(shape: Any, output_size: Any) -> tuple[int | None, ...]:
+def _adaptive_sizes(shape: Any, output_size: Any) -> tuple[Any, ...]:
     rank = len(shape) - 2
     wanted = tuple(output_size) if isinstance(output_size, list | tuple) else (output_size,) * rank
     if len(wanted) != rank:

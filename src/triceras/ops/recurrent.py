@@ -62,13 +62,16 @@ def recurrence(
         old, previous = carry
         x, keep = element
         output, new = run(x, old)
-        output = _keep(keep, output, output * 0 if previous is None else previous)
+        output = _keep(keep, output, output * 0 if first_output is None else previous)
         new = tree.map_structure(lambda a, b: _keep(keep, a, b), new, old)
-        return (new, None if previous is None else output), output
+        return (new, previous if first_output is None else output), output
 
-    function, carry, elements = (plain, states, sequence) if mask is None else (masked, (states, first_output), (sequence, mask))
-    carry, outputs = _unrolled(function, carry, elements) if unroll else scan(function, carry, elements)
-    return outputs, carry if mask is None else carry[0]
+    loop = _unrolled if unroll else scan
+    if mask is None:
+        states, outputs = loop(plain, states, sequence)
+    else:
+        (states, _), outputs = loop(masked, (states, () if first_output is None else first_output), (sequence, mask))
+    return outputs, states
 
 
 def _keep(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:

@@ -42,13 +42,7 @@ objects.register_builtin("optimizers", CLASSES)
 
 def get(identifier: Any) -> Any:
     """An optimizer from its name, config, class or itself; None for None."""
-    if isinstance(identifier, dict) and isinstance(identifier.get("class_name"), str):
-        identifier = identifier | {"class_name": _canonical(identifier["class_name"])}
     return lookup.get(identifier, "optimizer", TABLE, Optimizer)
-
-
-def _canonical(name: str) -> str:
-    return TABLE[name].__name__ if name in TABLE else name
 
 
 def serialize(optimizer: Any) -> Any:

@@ -14,7 +14,8 @@ from triceras.state.variable import Variable
 class Ftrl(Optimizer):
     """Follow the regularized leader, for sparse linear models (McMahan et al. 2013, algorithm 1).
 
-    With ``p = -learning_rate_power``: ``n' = n + g**2``, ``z += g + 2 * shrinkage * w - (n'**p - n**p) / learning_rate * w``,
+    With ``p = -learning_rate_power``: ``n' = n + g**2``,
+    ``z += g + 2 * shrinkage * w - (n'**p - n**p) / learning_rate * w``,
     ``w = -shrink(z, l1) / ((n'**p + beta) / learning_rate + 2 * l2)``.
 
     Args:
@@ -31,7 +32,7 @@ class Ftrl(Optimizer):
         >>> v = Variable([1.0])
         >>> Ftrl(0.1).apply([ones((1,))], [v])
         >>> round(float(v[0]), 4)
-        0.6339
+        0.6031
     """
 
     hyperparameters = (

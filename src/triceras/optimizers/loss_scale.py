@@ -15,8 +15,8 @@ from triceras.state.variable import Variable
 class LossScaleOptimizer(Optimizer):
     """Multiplies the loss by a scale and divides the gradients by it before another optimizer uses them.
 
-    The scale doubles after a number of steps with finite gradients in a row. Where a gradient isn't finite, the step is left
-    out and the scale is halved (Micikevicius et al. 2018, section 3.2).
+    The scale doubles after a number of steps with finite gradients in a row. Where a gradient isn't finite, the step is
+    left out and the scale is halved (Micikevicius et al. 2018, section 3.2).
 
     Args:
         inner_optimizer: what uses the gradients.

@@ -1,4 +1,4 @@
-"""What optimizers have in common: state, clipping, decay, averaging, accumulation and loss scaling around one update rule."""
+"""What optimizers have in common: state, and clipping, decay, averaging and accumulation around one update rule."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from triceras import ops
+from triceras import initializers, ops
 from triceras.backends import registry
 from triceras.backends.base import Tensor
 from triceras.core import naming, objects
+from triceras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from triceras.optimizers.schedules import LearningRateSchedule
 from triceras.state.stateless import StatelessScope
 from triceras.state.variable import Variable
@@ -30,8 +31,9 @@ _SHARED_ARGUMENTS = (
 class Optimizer:
     """Changes variables by their gradients.
 
-    A subclass names its own arguments in ``hyperparameters`` and defines ``build``, which makes its slots with ``add_variable_from_reference``, and ``update_step`` for one
-    variable. Where the backend has a fused kernel for a rule, it is used instead, with the same results.
+    A subclass names its own arguments in ``hyperparameters`` and defines ``build``, which makes its slots with
+    ``add_variable_from_reference``, and ``update_step`` for one variable. Where the backend has a fused kernel for a rule,
+    it is used instead, with the same results.
 
     Args:
         learning_rate: a number, a schedule, or a function without arguments.
@@ -41,7 +43,8 @@ class Optimizer:
         global_clipnorm: the greatest norm of all gradients together.
         use_ema: whether to keep moving averages of the variables.
         ema_momentum: of those averages.
-        ema_overwrite_frequency: after how many steps the variables are set to their averages; None for after training only.
+        ema_overwrite_frequency: after how many steps the variables are set to their averages; None for the end of
+            training only.
         loss_scale_factor: what the loss is multiplied by, and gradients divided by.
         gradient_accumulation_steps: how many gradients are averaged for one update.
         name: its name.
@@ -92,8 +95,12 @@ class Optimizer:
         self._positions: dict[int, int] = {}
         self._averages: list[Variable] = []
         self._accumulators: list[Variable] = []
+        self._make_counters(learning_rate)
+
+    def _make_counters(self, learning_rate: Any) -> None:
+        """Make the variables that come before all slots."""
         self.variables: list[Variable] = []
-        with naming.name_scope(self.name):
+        with naming.name_scope(self.name), registry.use(self.backend):
             self._iterations = Variable(
                 0, dtype="int32", trainable=False, name="iteration", aggregation="only_first_replica"
             )
@@ -144,14 +151,20 @@ class Optimizer:
             self._learning_rate.assign(value)
         else:
             raise TypeError(
-                "The learning rate of this optimizer follows a schedule and can't be set; make the optimizer with a number "
-                "to set it later."
+                "The learning rate of this optimizer follows a schedule and can't be set; make the optimizer with a "
+                "number to set it later."
             )
 
     def build(self, var_list: Sequence[Variable]) -> None:
         """Make the state for some variables."""
         if self.built:
             return
+        owner = var_list[0].backend if var_list else self.backend
+        if owner is not self.backend:
+            # Made while another backend was active: an optimizer lives where its variables do.
+            rate = self._learning_rate
+            self.backend = owner
+            self._make_counters(float(rate.numpy()) if isinstance(rate, Variable) else rate)
         self._trainable_variables = list(var_list)
         self._positions = {id(v): i for i, v in enumerate(var_list)}
         if self.use_ema:
@@ -172,8 +185,6 @@ class Optimizer:
         name: str | None = None,
     ) -> Variable:
         """Make a variable of this optimizer."""
-        from triceras import initializers
-
         with naming.name_scope(self.name), registry.use(self.backend):
             variable = Variable(
                 initializers.get(initializer),
@@ -249,11 +260,16 @@ class Optimizer:
         Raises:
             ValueError: the numbers of gradients and variables differ, or a variable isn't among those it was built for.
         """
+        if not self.built and trainable_variables:
+            self.build(list(trainable_variables))
         with registry.use(self.backend), self.backend.no_grad():
             grads = [
                 g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads
             ]
             self._apply(grads, trainable_variables, fused=True)
+
+    def _as_tensors(self, grads: Sequence[Any]) -> list[Any]:
+        return [g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads]
 
     def _apply(self, grads: list[Any], trainable_variables: Sequence[Variable] | None, fused: bool) -> None:
         if trainable_variables is None:
@@ -264,8 +280,6 @@ class Optimizer:
             variables = self._trainable_variables
         else:
             variables = list(trainable_variables)
-            if not self.built:
-                self.build(variables)
         self._check(grads, variables)
         pairs = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
         if not pairs:
@@ -293,8 +307,8 @@ class Optimizer:
         for variable in variables:
             if id(variable) not in self._positions:
                 raise ValueError(
-                    f"The optimizer {self.name!r} was built for other variables and doesn't know {variable.path!r}. Make a "
-                    "new optimizer for another model."
+                    f"The optimizer {self.name!r} was built for other variables and doesn't know {variable.path!r}. "
+                    "Make a new optimizer for another model."
                 )
 
     def _update(self, gradients: list[Tensor], variables: list[Variable], fused: bool) -> None:
@@ -382,7 +396,7 @@ class Optimizer:
 
     def _clip(self, gradients: list[Tensor]) -> list[Tensor]:
         if self.clipnorm is not None and self.clipnorm > 0:
-            return [_clip_by_norm(g, self.clipnorm) for g in gradients]
+            return [clip_by_norm(g, self.clipnorm) for g in gradients]
         if self.global_clipnorm is not None and self.global_clipnorm > 0:
             return clip_by_global_norm(gradients, self.global_clipnorm)
         if self.clipvalue is not None and self.clipvalue > 0:
@@ -459,7 +473,8 @@ class Optimizer:
         """Set the state from a mapping."""
         if len(store.keys()) != len(self.variables):
             raise ValueError(
-                f"The optimizer {self.name!r} has {len(self.variables)} variables, the file has {len(store.keys())} for it."
+                f"The optimizer {self.name!r} has {len(self.variables)} variables, the file has {len(store.keys())} for "
+                "it. Compile the model with the optimizer it was saved with."
             )
         for position, variable in enumerate(self.variables):
             variable.assign(store[str(position)])
@@ -467,18 +482,6 @@ class Optimizer:
 
 def _cast(x: Any, dtype: str) -> Any:
     return x if getattr(x, "dtype", None) == dtype else ops.cast(x, dtype)
-
-
-def _clip_by_norm(gradient: Tensor, limit: float) -> Tensor:
-    squares = ops.sum(ops.square(gradient))
-    return gradient * (limit / ops.maximum(ops.sqrt(squares), limit))
-
-
-def clip_by_global_norm(gradients: list[Tensor], limit: float) -> list[Tensor]:
-    """Gradients scaled so that the norm of all of them together is at most the limit."""
-    squares = ops.sum(ops.stack([ops.sum(ops.square(ops.cast(g, "float32"))) for g in gradients]))
-    scale = limit / ops.maximum(ops.sqrt(squares), limit)
-    return [g * _cast(scale, ops.dtype(g)) for g in gradients]
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:

@@ -14,8 +14,8 @@ from triceras.state.variable import Variable
 class ScheduleFreeAdamW(Optimizer):
     """AdamW whose average of iterates takes the place of a falling learning rate (Defazio et al. 2024, algorithm 1).
 
-    Gradients are taken at ``y = (1 - beta_1) * z + beta_1 * x``; z makes Adam's steps without momentum and x is its mean.
-    The variables hold y, z lies in the slot ``momentum``.
+    Gradients are taken at ``y = (1 - beta_1) * z + beta_1 * x``; z makes Adam's steps without momentum and x is its
+    mean. The variables hold y, z lies in the slot ``momentum``.
 
     Args:
         learning_rate: a number, a schedule, or a function without arguments.

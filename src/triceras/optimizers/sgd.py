@@ -13,8 +13,8 @@ from triceras.state.variable import Variable
 class SGD(Optimizer):
     """Gradient descent, with momentum where asked for.
 
-    ``w -= learning_rate * g``; with momentum ``m = momentum * m - learning_rate * g``, then ``w += m``, or in Nesterov's
-    form ``w += momentum * m - learning_rate * g``.
+    ``w -= learning_rate * g``; with momentum ``m = momentum * m - learning_rate * g``, then ``w += m``, or in
+    Nesterov's form ``w += momentum * m - learning_rate * g``.
 
     Args:
         learning_rate: a number, a schedule, or a function without arguments.

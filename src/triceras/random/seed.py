@@ -131,6 +131,6 @@ def draw_key(seed: Any) -> Any:
         return registry.active().convert_to_tensor(
             np.array([int(seed) & 0xFFFFFFFF, 0], np.uint32), registry.active().seed_dtype
         )
-    if registry.owner_of(seed) is not None:
+    if registry.owner_of(seed) is not None or isinstance(seed, np.ndarray):  # a key already
         return seed
     raise ValueError(f"A seed is an integer, a SeedGenerator or None, received {seed!r}.")

@@ -11,11 +11,10 @@ import warnings
 import zipfile
 from typing import Any
 
-import h5py
 
 from triceras.core import objects
 from triceras.saving.atomic import replacing
-from triceras.saving.weights import read_variables, write_variables
+from triceras.saving.weights import open_hdf5, read_variables, write_variables
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 #: The version of Keras whose format is written.
@@ -71,7 +70,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     try:
         with tempfile.TemporaryDirectory(prefix="triceras-", dir=path.parent) as folder:
             weights = pathlib.Path(folder) / WEIGHTS
-            with h5py.File(weights, "w") as file:
+            with open_hdf5(weights, "w") as file:
                 write_variables(file, model)
             members = {METADATA: json.dumps(metadata), CONFIG: config}
             if zipped is False:
@@ -143,7 +142,7 @@ def _read_text(path: pathlib.Path, name: str) -> str:
 
 def _load_weights_of(path: pathlib.Path, model: Any, skip_mismatch: bool) -> None:
     if path.is_dir():
-        with h5py.File(path / WEIGHTS, "r") as file:
+        with open_hdf5(path / WEIGHTS, "r") as file:
             read_variables(file, model, skip_mismatch)
         return
     with zipfile.ZipFile(path) as archive:
@@ -152,7 +151,7 @@ def _load_weights_of(path: pathlib.Path, model: Any, skip_mismatch: bool) -> Non
         info = archive.getinfo(WEIGHTS)
         if info.compress_type != zipfile.ZIP_STORED and info.file_size > 1000 * max(info.compress_size, 1):
             raise ValueError(f"{path}: {WEIGHTS} claims to unpack to {info.file_size} bytes from {info.compress_size}.")
-        with archive.open(info) as member, h5py.File(member, "r") as file:
+        with archive.open(info) as member, open_hdf5(member, "r") as file:
             read_variables(file, model, skip_mismatch)
 
 
@@ -176,7 +175,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
     if not model.built:
         raise ValueError(f"Model {model.name!r} isn't built, so it has no weights to save. Call it on data first.")
     _check_target(path, overwrite)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary, open_hdf5(temporary, "w") as file:
         write_variables(file, model)
 
 
@@ -199,5 +198,5 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
         return
     if not path.name.endswith(".weights.h5"):
         raise ValueError(f"Weights are read from '.weights.h5' or '.keras' files, received {str(path)!r}.")
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path, "r") as file:
         read_variables(file, model, skip_mismatch)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 
 from triceras.core import dtypes
 from triceras.saving.walk import walk
+
+if TYPE_CHECKING:
+    import h5py
+
+
+def open_hdf5(file: Any, mode: str) -> h5py.File:
+    """An HDF5 file; its library is loaded when the first one is opened."""
+    import h5py
+
+    return h5py.File(file, mode)
 
 
 class VariableStore(MutableMapping[str, np.ndarray]):
@@ -51,6 +60,8 @@ def checked_dataset(group: h5py.Group, key: str) -> h5py.Dataset:
         ValueError: it is a link to somewhere else, or no dataset.
         KeyError: there is none.
     """
+    import h5py
+
     link = group.get(key, getlink=True)
     if link is None:
         raise KeyError(f"The file has no dataset {group.name}/{key}.")
@@ -66,6 +77,8 @@ def checked_dataset(group: h5py.Group, key: str) -> h5py.Dataset:
 
 def _group_at(file: h5py.Group, path: str) -> h5py.Group | None:
     """A group reached by hard links only, or None."""
+    import h5py
+
     group = file
     for part in filter(None, path.split("/")):
         link = group.get(part, getlink=True)

@@ -110,7 +110,8 @@ class Variable(registry.StateHolder, TensorOperators):
         if any(not isinstance(d, int | np.integer) or d < 0 for d in shape):
             raise ValueError(f"The variable {self._path!r} needs a shape of known sizes, received {shape}.")
         with self.backend.outside_trace():
-            return initializer(shape, dtype=dtypes.standardize_dtype(dtype))
+            make = getattr(initializer, "on_host", initializer)  # the built-in initializers draw on the host
+            return make(shape, dtype=dtypes.standardize_dtype(dtype))
 
     # ---- what it is -------------------------------------------------------------------------------------------------
 

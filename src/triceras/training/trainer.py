@@ -554,8 +554,20 @@ class Trainer:
 
     def read_logs(self, output: Any) -> dict[str, Any]:
         """The figures to report as Python floats: what the user's step returned, else the metrics' results."""
-        figures = output if isinstance(output, dict) and output else self.get_metrics_result()
+        if isinstance(output, dict) and output:
+            figures = output
+        elif all(type(metric).__module__.startswith("triceras.") for metric in self.metrics):
+            figures = self._results_on_host()
+        else:
+            figures = self.get_metrics_result()
         return {name: _as_float(ops.convert_to_numpy(value)) for name, value in figures.items()}
+
+    def _results_on_host(self) -> dict[str, Any]:
+        """The metrics' results, computed by NumPy: one transfer, and nothing to compile for a handful of scalars."""
+        variables = self.metrics_variables
+        values = [self._backend.to_numpy(v.stored_value) for v in variables]
+        with steps.StatelessScope.over(variables, values), registry.backend_scope("numpy"):
+            return self.get_metrics_result()
 
     # ---- files ------------------------------------------------------------------------------------------------------
 

@@ -19,9 +19,17 @@ _SHORT = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex12
 
 
 class VariableMixin:
-    """Lets a variable stand wherever JAX takes an array."""
+    """Lets a variable stand wherever JAX takes an array.
+
+    It is a tree of one leaf that is put together again as an array: transformed functions see a tracer in its place. JAX's
+    own functions are transformed ones, and no longer ask for ``__jax_array__`` before they trace.
+    """
 
     value: Any
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        jax.tree_util.register_pytree_node(cls, lambda v: ((v.value,), None), lambda _, leaves: leaves[0])
 
     def __jax_array__(self) -> jax.Array:
         return self.value
@@ -68,7 +76,10 @@ class JaxBackend(Backend):
 
     def new_state(self, value: Any, dtype: str, trainable: bool) -> jax.Array:
         # A copy: JAX may alias host memory, and a compiled step gives its inputs' memory away.
-        return jnp.array(_host(value), dtypes.numpy_dtype(self.canonical(dtype)))
+        native = dtypes.numpy_dtype(self.canonical(dtype))
+        if isinstance(value, jax.Array):
+            return jnp.array(value, native)
+        return jax.device_put(np.array(_host(value), native))
 
     def write_state(self, state: jax.Array, value: jax.Array) -> jax.Array:
         return value
@@ -78,13 +89,7 @@ class JaxBackend(Backend):
 
     def device_scope(self, name: str) -> AbstractContextManager[Any]:
         kind, _, number = name.partition(":")
-        try:
-            devices = jax.devices("gpu" if kind == "cuda" else kind)
-            return jax.default_device(devices[int(number or 0)])
-        except (RuntimeError, IndexError) as error:
-            raise ValueError(
-                f"jax has no device {name!r}. Expected one of: {', '.join(self.list_devices())}."
-            ) from error
+        return jax.default_device(jax.devices(kind)[int(number)])
 
     def list_devices(self, device_type: str | None = None) -> list[str]:
         devices = [*jax.devices("cpu")] if jax.default_backend() == "cpu" else [*jax.devices("cpu"), *jax.devices()]

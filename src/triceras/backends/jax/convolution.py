@@ -169,7 +169,7 @@ def _convolve_transposed(
 # ---- pooling ---------------------------------------------------------------------------------------------------------
 
 
-def _reduced(x: jax.Array, start: Any, operation: Any, window: Any, strides: Any, pads: Any, data_format: str) -> Any:
+def _reduced(x: Any, start: Any, operation: Any, window: Any, strides: Any, pads: Any, data_format: str) -> Any:
     def full(values: Any, other: Any) -> tuple:
         return (other, *values, other) if data_format == "channels_last" else (other, other, *values)
 

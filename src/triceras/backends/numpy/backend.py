@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from triceras.backends import tables
+from triceras.backends import registry, tables
 from triceras.backends.base import Backend, Spec
 from triceras.core import dtypes, settings
 
@@ -17,7 +17,7 @@ from triceras.core import dtypes, settings
 def array(x: Any, dtype: str | None = None) -> np.ndarray:
     """An array from anything array-like; Python numbers and lists of them get the default dtypes."""
     if hasattr(x, "__array__") or isinstance(x, np.ndarray):
-        x = np.asarray(x)
+        x = x if isinstance(x, np.ndarray) else registry.adopt(x, BACKEND)
         return x if dtype is None else x.astype(dtypes.numpy_dtype(dtype), copy=False)
     if dtype is not None:
         return np.asarray(x).astype(dtypes.numpy_dtype(dtype))
@@ -61,8 +61,6 @@ class NumpyBackend(Backend):
         return np.array(array(value), dtype=state.dtype)
 
     def device_scope(self, name: str) -> AbstractContextManager[Any]:
-        if not name.startswith("cpu"):
-            raise ValueError(f"The numpy backend has no device {name!r}. Expected: cpu:0.")
         return contextlib.nullcontext()
 
     def list_devices(self, device_type: str | None = None) -> list[str]:

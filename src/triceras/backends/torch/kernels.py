@@ -1,8 +1,8 @@
 """Optimizer rules as a few calls over all variables at once, in place.
 
-Each kernel takes ``(optimizer, gradients, variables, learning_rate)``, changes the variables' values and the optimizer's slots
-and returns True; or it returns False where the tensors aren't of one real dtype on one device, and the rule runs variable by
-variable instead.
+Each kernel takes ``(optimizer, gradients, variables, learning_rate)``, changes the variables' values and the optimizer's
+slots and returns True; or it returns False where the tensors aren't of one real dtype on one device, and the rule runs
+variable by variable instead.
 """
 
 from __future__ import annotations

@@ -7,17 +7,21 @@ in between: no modules, no autograd bookkeeping. It refuses steps that look at t
 
 from __future__ import annotations
 
+import collections
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from triceras.backends.base import Backend, StepLoop
 
 #: Calls that do nothing once autograd is out of the picture.
 _IDENTITIES = (torch.ops.aten.detach.default, torch.ops.aten.alias.default, torch.ops.aten.lift_fresh.default)
+
+
+#: Steps of one signature that run eagerly before it is captured: recording a step takes as long as hundreds of small ones.
+EAGER_STEPS = 3
 
 
 class TorchLoop(StepLoop):
@@ -34,6 +38,7 @@ class TorchLoop(StepLoop):
         super().__init__(backend, step, variables, constants)
         self._capture = capture
         self._graphs: dict[Any, Callable[..., Any]] = {}
+        self._seen: collections.Counter[Any] = collections.Counter()
 
     def values(self) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         return [v.state.detach() for v in self.variables], [v.state.detach() for v in self.constants]
@@ -65,11 +70,16 @@ class TorchLoop(StepLoop):
         key = tuple((x.shape, x.dtype, x.device) for x in batch)
         graph = self._graphs.get(key)
         if graph is None:
+            self._seen[key] += 1
+            if self._seen[key] <= EAGER_STEPS:
+                return self._write_back
             graph = self._graphs[key] = self._captured(values, constants, batch)
         return graph
 
     def _captured(self, values: list[Any], constants: list[Any], batch: list[Any]) -> Callable[..., Any]:
         """Capture without running: the values are cloned, so that recording the step doesn't take it."""
+        from torch.fx.experimental.proxy_tensor import make_fx  # loads half a second of symbolic algebra
+
         copies = [value.clone() for value in values]
 
         def step(values: list[Any], constants: list[Any], batch: list[Any]) -> Any:

@@ -70,8 +70,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         initial_learning_rate: the rate at step 0.
         first_decay_steps: the length of the first fall.
         t_mul: how much longer each fall is than the one before.
-        m_mul: the start of each fall as a share of that of the one before.
-        alpha: the end of a fall as a share of its start.
+        m_mul: the height of each fall as a share of that of the one before.
+        alpha: the end of each fall as a share of ``initial_learning_rate``.
         name: its name.
 
     Example:
@@ -109,4 +109,6 @@ class CosineDecayRestarts(LearningRateSchedule):
             restarts = ops.floor(ops.log(1.0 - done * (1.0 - self.t_mul)) / math.log(self.t_mul))
             length = ops.power(self.t_mul, restarts)
             done = (done - (1.0 - length) / (1.0 - self.t_mul)) / length
-        return self.initial_learning_rate * ops.power(self.m_mul, restarts) * _half_cosine(done, self.alpha)
+        # The end stays where it is; only what lies above it shrinks from fall to fall.
+        height = ops.power(self.m_mul, restarts) * _half_cosine(done, 0.0)
+        return self.initial_learning_rate * ((1.0 - self.alpha) * height + self.alpha)

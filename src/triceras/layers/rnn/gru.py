@@ -1,0 +1,101 @@
+"""Gated recurrent units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triceras.layers.rnn.gru_cell import GRUCell
+from triceras.layers.rnn.rnn import CellRNN, cell_options
+
+
+class GRU(CellRNN):
+    """Gated recurrent units (Cho et al., 2014); ``GRUCell`` has the formula.
+
+    Args:
+        units: the size of the state and of the output.
+        activation: of the candidate.
+        recurrent_activation: of the gates.
+        use_bias: whether biases are added.
+        kernel_initializer, recurrent_initializer, bias_initializer: first values of the weights.
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties on the weights and the
+            outputs.
+        kernel_constraint, recurrent_constraint, bias_constraint: projections of the weights after each update.
+        dropout, recurrent_dropout: the share of inputs and state dropped in training, the same units at each step.
+        seed: of the dropout.
+        return_sequences: whether all outputs are returned, not only the last one.
+        return_state: whether the last states are returned too.
+        go_backwards: whether the sequence is gone through from its end.
+        stateful: whether a batch starts with the states that the one before ended with.
+        unroll: whether the steps are written out rather than run as a loop.
+        reset_after: whether the reset gate is applied behind the product, as cuDNN does.
+        use_cudnn: kept for compatibility; the fastest kernel that fits is used anyway.
+
+    Input shape:
+        ``(batch, time, features)``
+    Output shape:
+        ``(batch, units)``, or ``(batch, time, units)``; a tuple with the states where they are returned
+
+    Example:
+        >>> shape(GRU(4, return_sequences=True)(ones((2, 6, 3))))
+        (2, 6, 4)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: Any = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        cell = GRUCell(
+            units=units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            reset_after=reset_after,
+            **cell_options("gru_cell", kwargs),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
+        self.use_cudnn = use_cudnn

@@ -1,0 +1,194 @@
+"""Random numbers: the same everywhere, distributed as they say, from streams that move on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import triceras
+from triceras import layers, ops, random
+from triceras.backends import registry
+from triceras.backends.registry import Backend, backend_scope
+from triceras.random.words import random_words
+
+BACKENDS = registry.available_backends()
+
+#: (seed, counter) -> the first four words.
+GOLDEN = {
+    (0, 0): "ee669320 17e1da0f 8ae901f5 48ede424",
+    (12345, 678): "fb10c262 80bc35bd 795359a3 836e163d",
+}
+
+#: Name -> (draw, whether all backends agree to the bit).
+DRAWS = {
+    "uniform": (lambda seed: random.uniform((50, 40), -2.0, 3.0, seed=seed), True),
+    "uniform int": (lambda seed: random.uniform((50, 40), 2, 9, dtype="int32", seed=seed), True),
+    "normal": (lambda seed: random.normal((50, 40), 1.0, 2.0, seed=seed), False),
+    "truncated_normal": (lambda seed: random.truncated_normal((50, 40), seed=seed), False),
+    "randint": (lambda seed: random.randint((50, 40), -1000, 100000, seed=seed), True),
+    "categorical": (lambda seed: random.categorical(np.log([[0.1, 0.2, 0.7]] * 50), 40, seed=seed), True),
+    "dropout": (lambda seed: random.dropout(np.ones((50, 40), np.float32), 0.3, seed=seed), True),
+    "dropout noise_shape": (lambda seed: random.dropout(np.ones((50, 40), np.float32), 0.3, (None, 1), seed), True),
+    "shuffle": (lambda seed: random.shuffle(np.arange(50), seed=seed), True),
+    "shuffle axis": (lambda seed: random.shuffle(np.arange(100).reshape(2, 50), axis=1, seed=seed), True),
+    "bfloat16": (lambda seed: ops.cast(random.uniform((50, 40), dtype="bfloat16", seed=seed), "float32"), True),
+}
+
+
+def host(x: object) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(x))
+
+
+@pytest.mark.parametrize("key", GOLDEN)
+def test_golden_words(backend: Backend, key: tuple[int, int]) -> None:
+    words = host(random_words(np.array(key, np.uint32).astype(backend.seed_dtype), (4,)))
+    assert words.dtype == np.int32
+    assert " ".join(f"{w:08x}" for w in words.view(np.uint32)) == GOLDEN[key]
+
+
+def test_words_are_counted_in_row_major_order(backend: Backend) -> None:
+    key = np.array([1, 2], backend.seed_dtype)
+    flat = host(random_words(key, (24,)))
+    np.testing.assert_array_equal(host(random_words(key, (2, 3, 4))), flat.reshape(2, 3, 4))
+    assert host(random_words(key, ())).shape == ()
+    assert host(random_words(key, (0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("seed", [0, 7, 2**32 - 1])
+def test_all_backends_draw_the_same(name: str, seed: int) -> None:
+    draw, to_the_bit = DRAWS[name]
+    results = {}
+    for backend in BACKENDS:
+        with backend_scope(backend):
+            results[backend] = host(draw(seed))
+            np.testing.assert_array_equal(host(draw(seed)), results[backend])
+            np.testing.assert_array_equal(host(draw(random.SeedGenerator(seed))), results[backend])
+    reference = results["numpy"]
+    for backend, result in results.items():
+        assert result.dtype == reference.dtype or name.startswith("shuffle"), backend
+        if to_the_bit:
+            np.testing.assert_array_equal(result, reference, err_msg=backend)
+        else:
+            np.testing.assert_allclose(result, reference, rtol=1e-5, atol=2e-6, err_msg=backend)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_seeds_differ(name: str) -> None:
+    draw, _ = DRAWS[name]
+    with backend_scope("numpy"):
+        assert not np.array_equal(host(draw(1)), host(draw(2)))
+
+
+LARGE = (1_000_000,)
+
+
+def standard_truncated() -> object:
+    return scipy.stats.truncnorm(-2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "draw, law",
+    [
+        (lambda: random.uniform(LARGE, 2.0, 5.0, seed=3), scipy.stats.uniform(2.0, 3.0)),
+        (lambda: random.normal(LARGE, 1.0, 0.5, seed=4), scipy.stats.norm(1.0, 0.5)),
+        (lambda: random.truncated_normal(LARGE, seed=5), standard_truncated()),
+    ],
+    ids=["uniform", "normal", "truncated_normal"],
+)
+def test_continuous_distributions(draw: object, law: object) -> None:
+    """Moments within five standard errors and a Kolmogorov-Smirnov test; the seeds are fixed, so this can't flicker."""
+    with backend_scope("numpy"):
+        x = host(draw()).astype("float64")  # type: ignore[operator]
+    assert abs(x.mean() - law.mean()) < 5 * law.std() / 1000  # type: ignore[attr-defined]
+    assert abs(x.var() / law.var() - 1) < 0.01  # type: ignore[attr-defined]
+    assert abs(np.mean((x - law.mean()) ** 3)) < 0.02 * law.std() ** 3  # type: ignore[attr-defined]
+    assert scipy.stats.kstest(x, law.cdf).pvalue > 0.001  # type: ignore[attr-defined]
+    assert abs(np.corrcoef(x[:-1], x[1:])[0, 1]) < 0.005
+
+
+@pytest.mark.parametrize("low, high", [(0, 10), (-5, 2), (0, 1000), (-(2**30), 2**30)])
+def test_randint_is_even(low: int, high: int) -> None:
+    with backend_scope("numpy"):
+        x = host(random.randint(LARGE, low, high, seed=9)).astype(np.int64)
+    assert low <= x.min()
+    assert x.max() < high
+    cells = min(high - low, 100)
+    counts = np.bincount((x - low) * cells // (high - low), minlength=cells)
+    widths = np.bincount(np.arange(high - low) * cells // (high - low)) if high - low <= 1000 else np.ones(cells)
+    assert scipy.stats.chisquare(counts, widths / widths.sum() * len(x)).pvalue > 0.001
+
+
+def test_categorical_and_dropout_rates() -> None:
+    with backend_scope("numpy"):
+        draws = host(random.categorical(np.log([[0.2, 0.3, 0.5]]), 200_000, seed=1))[0]
+        dropped = host(random.dropout(np.ones(LARGE, np.float32), 0.3, seed=2))
+    assert scipy.stats.chisquare(np.bincount(draws), np.array([0.2, 0.3, 0.5]) * len(draws)).pvalue > 0.001
+    assert abs((dropped == 0).mean() - 0.3) < 0.002
+    np.testing.assert_allclose(np.unique(dropped), [0.0, 1 / 0.7], rtol=1e-6)
+
+
+def test_uniform_never_reaches_its_ends() -> None:
+    with backend_scope("numpy"):
+        x = host(random.uniform(LARGE, seed=11))
+    assert x.min() > 0.0
+    assert x.max() <= 1.0
+
+
+def test_a_generator_moves_on_and_begins_again(backend: Backend) -> None:
+    generator = random.SeedGenerator(5)
+    draws = [host(random.uniform((4,), seed=generator)).tolist() for _ in range(3)]
+    assert len({tuple(d) for d in draws}) == 3
+    again = random.SeedGenerator.from_config(generator.get_config())
+    assert [host(random.uniform((4,), seed=again)).tolist() for _ in range(3)] == draws
+    assert generator.state.numpy().astype(int).tolist() == [5, 3]
+    key = host(generator.next())
+    assert key.astype(int).tolist() == [5, 3]
+
+
+def test_set_random_seed_begins_everything_again(backend: Backend) -> None:
+    def draw() -> list[object]:
+        triceras.utils.set_random_seed(42)
+        layer = layers.Dense(3)
+        layer.build((None, 2))
+        dropout = layers.Dropout(0.5)(np.ones((20,), np.float32), training=True)
+        values = [random.normal((3,)), random.normal((3,)), layer.kernel, dropout]
+        return [host(x).tolist() for x in values] + [np.random.rand()]
+
+    first = draw()
+    assert first == draw()
+    assert first[0] != first[1]
+
+
+def test_layers_draw_the_same_everywhere() -> None:
+    results = []
+    for name in BACKENDS:
+        with backend_scope(name):
+            triceras.utils.set_random_seed(1)
+            model = triceras.Sequential([triceras.Input((6,)), layers.Dense(5), layers.Dropout(0.4), layers.Dense(3)])
+            x = np.linspace(-1, 1, 60, dtype="float32").reshape(10, 6)
+            results.append((model.get_weights(), host(model(x, training=True)), host(model(x, training=True))))
+    for weights, once, twice in results[1:]:
+        for a, b in zip(weights, results[0][0], strict=True):
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_allclose(once, results[0][1], atol=1e-5)
+        np.testing.assert_allclose(twice, results[0][2], atol=1e-5)
+        assert not np.allclose(once, twice)
+
+
+@pytest.mark.parametrize(
+    "draw, message",
+    [
+        (lambda: random.SeedGenerator(-1), "A seed is a non-negative integer, received -1"),
+        (lambda: random.SeedGenerator("a"), "A seed is a non-negative integer, received 'a'"),
+        (lambda: random.uniform((2,), seed="a"), "A seed is an integer, a SeedGenerator or None, received 'a'"),
+        (lambda: random.normal((2,), dtype="int32"), "gives a floating dtype, received dtype='int32'"),
+        (lambda: random.randint((2,), 5, 5), "needs minval < maxval, at most 2.*31 apart, received 5 and 5"),
+        (lambda: random.randint((2,), 0, 5, dtype="float32"), "gives an integer dtype, received dtype='float32'"),
+        (lambda: triceras.utils.set_random_seed(-3), r"takes an integer from 0 to 2\*\*32 - 1, received -3"),
+    ],
+)
+def test_misuse(draw: object, message: str) -> None:
+    with backend_scope("numpy"), pytest.raises(ValueError, match=message):
+        draw()  # type: ignore[operator]
