@@ -90,7 +90,9 @@ def main() -> None:
         module = importlib.import_module(f"native_{backend}")
         figures = getattr(module, figure)(WORKLOADS[name], implementation == "compiled")
     else:
-        figures = {"fit": fit, "predict": predict, "call": call}[figure](package(implementation, backend), WORKLOADS[name])
+        figures = {"fit": fit, "predict": predict, "call": call}[figure](
+            package(implementation, backend), WORKLOADS[name]
+        )
     print(json.dumps(figures))
 
 

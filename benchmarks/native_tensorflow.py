@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+
 from measure import median_seconds, peak_memory
 
 
@@ -65,7 +66,11 @@ class Parameters:
         return y
 
     def lstm(self, x: Any, width: int) -> Any:
-        kernel, recurrent, bias = self.weight(x.shape[-1], 4 * width), self.weight(width, 4 * width), self.filled(0, 4 * width)
+        kernel, recurrent, bias = (
+            self.weight(x.shape[-1], 4 * width),
+            self.weight(width, 4 * width),
+            self.filled(0, 4 * width),
+        )
         steps = tf.unstack(tf.transpose(tf.tensordot(x, kernel, 1) + bias, [1, 0, 2]))
         h = c = tf.zeros([tf.shape(x)[0], width])
         outputs = []
@@ -86,7 +91,9 @@ def mlp(p: Parameters, x: Any, widths: tuple[int, ...], rate: float = 0.0) -> An
 
 def cnn(p: Parameters, x: Any) -> Any:
     for width in (32, 64):
-        x = tf.nn.max_pool2d(tf.nn.relu(tf.nn.bias_add(p.conv(x, width, padding="VALID"), p.filled(0, width))), 2, 2, "VALID")
+        x = tf.nn.max_pool2d(
+            tf.nn.relu(tf.nn.bias_add(p.conv(x, width, padding="VALID"), p.filled(0, width))), 2, 2, "VALID"
+        )
     return p.dense(tf.nn.dropout(tf.reshape(x, [-1, 1600]), 0.5), 10)
 
 

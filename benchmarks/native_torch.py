@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from measure import median_seconds, peak_memory
 from torch import nn
 from torch.nn import functional
+
+from measure import median_seconds, peak_memory
 
 
 class Block(nn.Module):
@@ -100,7 +101,13 @@ def cnn() -> nn.Module:
 MODELS = {
     "tiny": lambda: nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 2)),
     "mlp": lambda: nn.Sequential(
-        nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, 10)
+        nn.Linear(784, 512),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(512, 512),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(512, 10),
     ),
     "cnn": cnn,
     "transformer": Transformer,

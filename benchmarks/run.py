@@ -20,7 +20,11 @@ from typing import Any
 HERE = pathlib.Path(__file__).resolve().parent
 BACKENDS = ("jax", "torch", "tensorflow")
 WORKLOADS = ("tiny", "mlp", "cnn", "transformer", "lstm", "blocks", "resnet")
-IMPLEMENTATIONS = {"fit": ("triceras", "keras", "native", "compiled"), "predict": ("triceras", "keras"), "call": ("triceras", "keras", "native")}
+IMPLEMENTATIONS = {
+    "fit": ("triceras", "keras", "native", "compiled"),
+    "predict": ("triceras", "keras"),
+    "call": ("triceras", "keras", "native"),
+}
 
 
 def applies(figure: str, implementation: str, backend: str) -> bool:

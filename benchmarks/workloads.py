@@ -31,7 +31,9 @@ def _features(*shape: int, classes: int) -> Callable[[int], tuple[np.ndarray, np
 def _tokens(length: int, vocabulary: int, classes: int) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
     def make(rows: int) -> tuple[np.ndarray, np.ndarray]:
         rng = np.random.default_rng(0)
-        return rng.integers(0, vocabulary, (rows, length)).astype("int32"), rng.integers(0, classes, rows).astype("int32")
+        return rng.integers(0, vocabulary, (rows, length)).astype("int32"), rng.integers(0, classes, rows).astype(
+            "int32"
+        )
 
     return make
 

@@ -28,7 +28,9 @@ def test_names(name: str) -> None:
     assert again == policy
     assert hash(again) == hash(policy)
     assert repr(policy) == f'<DTypePolicy "{name}">'
-    assert dtype_policies.get(name) == dtype_policies.get(policy) == dtype_policies.get(dtype_policies.serialize(policy))
+    assert (
+        dtype_policies.get(name) == dtype_policies.get(policy) == dtype_policies.get(dtype_policies.serialize(policy))
+    )
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,11 @@ def test_names(name: str) -> None:
     [
         (lambda: triceras.DTypePolicy("mixed_float64"), ValueError, "Unknown dtype policy 'mixed_float64'"),
         (lambda: triceras.DTypePolicy(16), TypeError, "name is a string, received 16"),
-        (lambda: dtype_policies.deserialize({"class_name": "Odd", "config": {}}), ValueError, "Unknown dtype policy 'Odd'"),
+        (
+            lambda: dtype_policies.deserialize({"class_name": "Odd", "config": {}}),
+            ValueError,
+            "Unknown dtype policy 'Odd'",
+        ),
     ],
 )
 def test_misuse(make: object, kind: type, message: str) -> None:

@@ -16,8 +16,8 @@ from triceras.core.scopes import AutocastScope
 
 A = np.array([[1.5, -2.0], [0.5, 4.0]], np.float32)
 B = np.array([[2.0, 3.0], [-1.5, 0.25]], np.float32)
-I = np.array([[6, 3], [12, 5]], np.int32)
-J = np.array([[2, 3], [1, 2]], np.int32)
+K = np.array([[6, 3], [12, 5]], np.int32)
+L = np.array([[2, 3], [1, 2]], np.int32)
 M = np.array([True, False])
 
 BINARY = [
@@ -35,18 +35,18 @@ BINARY = [
     (operator.le, A, B),
     (operator.gt, A, B),
     (operator.ge, A, B),
-    (operator.floordiv, I, J),
-    (operator.mod, I, J),
-    (operator.and_, I, J),
-    (operator.or_, I, J),
-    (operator.xor, I, J),
-    (operator.lshift, I, J),
-    (operator.rshift, I, J),
+    (operator.floordiv, K, L),
+    (operator.mod, K, L),
+    (operator.and_, K, L),
+    (operator.or_, K, L),
+    (operator.xor, K, L),
+    (operator.lshift, K, L),
+    (operator.rshift, K, L),
     (operator.and_, M, ~M),
     (operator.or_, M, ~M),
     (operator.xor, M, ~M),
 ]
-UNARY = [(operator.neg, A), (operator.pos, A), (abs, A), (operator.invert, I), (operator.invert, M)]
+UNARY = [(operator.neg, A), (operator.pos, A), (abs, A), (operator.invert, K), (operator.invert, M)]
 
 
 def host(x: object) -> np.ndarray:
@@ -142,7 +142,9 @@ def test_what_it_is(backend: Backend) -> None:
 def test_initializers_and_dtypes(backend: Backend) -> None:
     made = triceras.Variable(triceras.initializers.Ones(), shape=(2, 3), dtype="float16")
     assert (made.shape, made.dtype) == ((2, 3), "float16")
-    assert triceras.Variable(lambda shape, dtype: np.full(shape, 7, dtype), shape=(2,), dtype="int32").numpy().tolist() == [
+    assert triceras.Variable(
+        lambda shape, dtype: np.full(shape, 7, dtype), shape=(2,), dtype="int32"
+    ).numpy().tolist() == [
         7,
         7,
     ]
@@ -157,7 +159,10 @@ def test_initializers_and_dtypes(backend: Backend) -> None:
     "arguments, message",
     [
         ({"initializer": lambda shape, dtype: 0}, "needs a shape: pass shape="),
-        ({"initializer": lambda shape, dtype: 0, "shape": (None, 2)}, r"needs a shape of known sizes, received \(None, 2\)"),
+        (
+            {"initializer": lambda shape, dtype: 0, "shape": (None, 2)},
+            r"needs a shape of known sizes, received \(None, 2\)",
+        ),
         ({"initializer": [1.0], "shape": (2,)}, r"is given a value of shape \(1,\), expected \(2,\)"),
         ({"initializer": 1.0, "name": "a/b"}, "a string without slashes, received 'a/b'"),
         ({"initializer": 1.0, "aggregation": "median"}, "Unknown aggregation: 'median'. Expected one of: None, 'none'"),

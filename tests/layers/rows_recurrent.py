@@ -63,7 +63,7 @@ def _both(layer: str, **options: Any) -> list[Row]:
     states = [normal(2, 4, seed=1), normal(2, 4, seed=2)][: 2 if layer == "LSTM" else 1]
     all_arguments = {"SimpleRNN": SIMPLE, "LSTM": LSTM_ALL, "GRU": GRU_ALL}[layer] | LOOP
     everything = {"return_sequences": True, "return_state": True}
-    return [
+    rows = [
         row(layer, {"units": 4}, X, config=all_arguments, unknown=(0, 1), jit=True),
         row(layer, {"units": 4} | everything, X, call={"initial_state": states}, name="states"),
         row(layer, {"units": 4, "use_bias": False, "go_backwards": True} | everything, X, name="backwards"),
@@ -76,7 +76,7 @@ def _both(layer: str, **options: Any) -> list[Row]:
             name="zero",
         ),
         row(layer, {"units": 4, "go_backwards": True}, X, call={"mask": GAPS}, name="mask-backwards"),
-        row(layer, {"units": 4, "unroll": True, "return_sequences": True}, X, name="unroll", jit=True),
+        row(layer, {"units": 4, "unroll": True, "return_sequences": True}, X, name="unroll"),
         row(layer, {"units": 4, "activation": "relu", "return_sequences": True}, X, name="relu"),
         row(layer, {"units": 4, "stateful": True, "return_sequences": True}, X, calls=2, unknown=(), name="stateful"),
         row(
@@ -98,6 +98,12 @@ def _both(layer: str, **options: Any) -> list[Row]:
             name="drop",
         ),
     ]
+    for each in rows:
+        # What the layers share is compiled and run in mixed precision for the LSTM alone.
+        shared = each.name in ("zero", "mask-backwards", "unroll", "relu", "stateful", "drop")
+        each.mixed &= not shared
+        each.gradient = layer == "LSTM" or not shared
+    return rows
 
 
 STACK = [make("LSTMCell", units=4), make("GRUCell", units=5)]

@@ -63,7 +63,11 @@ def _host(values: list[Any]) -> list[np.ndarray]:
 def _assert_close(actual: Any, expected: Any, tolerance: float, what: str) -> None:
     scale = max(1.0, float(np.abs(expected).max(initial=0)))
     np.testing.assert_allclose(
-        np.asarray(actual, np.float64), np.asarray(expected, np.float64), rtol=tolerance, atol=tolerance * scale, err_msg=what
+        np.asarray(actual, np.float64),
+        np.asarray(expected, np.float64),
+        rtol=tolerance,
+        atol=tolerance * scale,
+        err_msg=what,
     )
 
 
@@ -122,7 +126,9 @@ def _step(row: Row, name: str) -> tuple[list[np.ndarray], list[np.ndarray]]:
             args, kwargs = map_arrays(lambda _: next(given), (row.inputs, row.call))
 
             def total(parameters: list[Any]) -> Any:
-                with StatelessScope.over(variables, [*parameters, *values[len(trainable) :]], collect_losses=True) as scope:
+                with StatelessScope.over(
+                    variables, [*parameters, *values[len(trainable) :]], collect_losses=True
+                ) as scope:
                     outputs = tree.flatten(layer(*args, **kwargs))
                 floats = [v for v in outputs if is_float_dtype(ops.dtype(v))]
                 return sum(ops.sum(v * _factors(v.shape, backend)) for v in floats), (outputs, scope.current(variables))
@@ -276,7 +282,9 @@ def test_every_layer_has_a_row() -> None:
     assert exported - NOT_LAYERS <= {r.layer for r in ROWS}
 
 
-@pytest.mark.parametrize(("layer", "kwargs", "inputs", "message"), ERRORS, ids=[f"{i}-{e[0]}" for i, e in enumerate(ERRORS)])
+@pytest.mark.parametrize(
+    ("layer", "kwargs", "inputs", "message"), ERRORS, ids=[f"{i}-{e[0]}" for i, e in enumerate(ERRORS)]
+)
 def test_errors(layer: str, kwargs: dict[str, Any], inputs: tuple[Any, ...], message: str) -> None:
     """Wrong arguments and inputs are refused with a message that says what was expected and received."""
     with registry.backend_scope("numpy"), pytest.raises((ValueError, TypeError), match=message):

@@ -55,7 +55,7 @@ def test_add_and_pop(backend: Backend) -> None:
 def test_unbuilt_models_say_so(backend: Backend) -> None:
     model = triceras.Sequential([layers.Dense(2)], name="blank")
     with pytest.raises(AttributeError, match="'blank' isn't built, so it has no inputs and outputs yet"):
-        model.output_shape  # noqa: B018
+        model.output_shape
     with pytest.raises(ValueError, match="'blank' isn't built, so its weights can't be counted"):
         model.count_params()
     with pytest.raises(ValueError, match="'blank' isn't built, so it has no weights to save"):

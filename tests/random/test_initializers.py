@@ -91,7 +91,10 @@ def test_a_seed_makes_an_initializer_repeat_itself(backend: Backend) -> None:
         (lambda: initializers.VarianceScaling(scale=0.0), "scale"),
         (lambda: initializers.VarianceScaling(mode="fan_sum"), "fan_sum"),
         (lambda: initializers.VarianceScaling(distribution="cauchy"), "cauchy"),
-        (lambda: initializers.Orthogonal()((3,)), r"orthogonal initializer needs at least two axes, received the shape \(3,\)"),
+        (
+            lambda: initializers.Orthogonal()((3,)),
+            r"orthogonal initializer needs at least two axes, received the shape \(3,\)",
+        ),
         (lambda: initializers.Identity()((3,)), r"identity initializer makes matrices, received the shape \(3,\)"),
     ],
 )

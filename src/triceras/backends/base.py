@@ -32,6 +32,11 @@ class Spec:
     sparse: bool = False
 
 
+def known_sizes(spec: Spec) -> Any:
+    """The shape of a spec whose sizes are all known."""
+    return spec.shape
+
+
 class Backend:
     """The protocol, with generic bodies where one exists."""
 
@@ -149,18 +154,17 @@ class Backend:
         return function
 
     def step_loop(
-        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool = True
+        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool | None = None
     ) -> StepLoop:
-        """A pure step over the values of some variables, to be run once or many times in one call."""
+        """A pure step over the values of some variables, to be run once or many times in one call.
+
+        ``jit`` says whether it is compiled; None leaves that to the backend, which may look at what the step holds.
+        """
         return StepLoop(self, step, variables, constants)
 
-    def stateful_step(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
+    def stateful_step(self, function: Callable[..., Any], *, jit: bool | None = None) -> Callable[..., Any]:
         """A function over a flat list of tensors that reads and assigns variables, compiled where the framework can."""
         return function
-
-    def prefers_jit(self, model: Any) -> bool:
-        """What ``jit_compile="auto"`` means for a model here."""
-        return True
 
 
 class StepLoop:

@@ -7,6 +7,7 @@ already.
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import importlib
 import importlib.util
 import os
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from triceras.backends.base import Backend
-from triceras.core import settings
+from triceras.core import dtypes, objects, settings
 from triceras.core.errors import MissingBackendError, MixedBackendsError
 
 #: Backend name -> (the package it needs, what to install).
@@ -38,6 +39,8 @@ class StateHolder:
 
     value: Any
     dtype: Any
+    shape: Any
+    path: str
 
 
 _loaded: dict[str, Backend] = {}
@@ -101,6 +104,7 @@ def _load(name: str) -> Backend:
 def register_backend(backend: Backend) -> None:
     """Make a backend known by its name and its tensors' classes."""
     _loaded[backend.name] = backend
+    copyreg.pickle(type(backend), lambda one: (get_backend, (one.name,)))  # copies and pickles name it
     for known in [cls for cls, owner in OWNERS.items() if owner is None]:
         del OWNERS[known]
 
@@ -118,7 +122,8 @@ def owner_of_type(cls: type) -> Any:
         if owners:  # of several, the one that names the nearest class: a tensor class may extend another framework's
             mro = cls.__mro__
             return OWNERS.setdefault(
-                cls, min(owners, key=lambda b: min((mro.index(t) for t in b.tensor_types if t in mro), default=len(mro)))
+                cls,
+                min(owners, key=lambda b: min((mro.index(t) for t in b.tensor_types if t in mro), default=len(mro))),
             )
     for base in cls.__mro__:
         package = base.__module__.partition(".")[0]
@@ -164,6 +169,26 @@ def adopt(x: Any, backend: Backend, from_dlpack: Callable[[Any], Any] | None = N
         with contextlib.suppress(RuntimeError, BufferError, TypeError, ValueError):  # a dtype or device it can't carry
             return from_dlpack(x.detach() if hasattr(x, "detach") else x)
     return owner.to_numpy(x)
+
+
+# ---- tensors in files ------------------------------------------------------------------------------------------------
+
+
+def _is_tensor(x: Any) -> bool:
+    return not isinstance(x, StateHolder) and owner_of(x) is not None
+
+
+def _encode_tensor(x: Any) -> dict[str, Any]:
+    array = owner_of(x).to_numpy(x)
+    return {"class_name": "__tensor__", "config": {"value": array.tolist(), "dtype": array.dtype.name}}
+
+
+def _decode_tensor(config: dict[str, Any]) -> Any:
+    return active().convert_to_tensor(config["value"], active().canonical(dtypes.standardize_dtype(config["dtype"])))
+
+
+objects.ENCODERS.append((_is_tensor, _encode_tensor))
+objects.DECODERS["__tensor__"] = _decode_tensor
 
 
 # ---- the active backend ----------------------------------------------------------------------------------------------

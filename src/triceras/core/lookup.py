@@ -25,10 +25,10 @@ def get(identifier: Any, kind: str, table: Mapping[str, Any], base: type | None 
         return None
     if isinstance(identifier, dict):
         name = identifier.get("class_name")
-        known = table.get(name) if isinstance(name, str) and not identifier.get("module") else None
-        if inspect.isclass(known) and objects.get_registered_object(name) is None:
+        known: Any = table.get(name) if isinstance(name, str) and not identifier.get("module") else None
+        if isinstance(known, type) and objects.get_registered_object(str(name)) is None:
             # A short config without a module means a class of this room; other rooms have classes of the same name.
-            return known.from_config(identifier.get("config", {}))
+            return known.from_config(identifier.get("config", {}))  # pyright: ignore[reportAttributeAccessIssue]
         return objects.deserialize_keras_object(identifier)
     if isinstance(identifier, str):
         found = objects.get_registered_object(identifier)

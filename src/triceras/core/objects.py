@@ -7,8 +7,9 @@ Built-in classes are registered by room (``"layers"``, ``"losses"`` …) under t
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ _builtin: dict[tuple[str, str], Any] = {}
 _room_of: dict[Any, str] = {}
 _custom: dict[str, Any] = {}
 _custom_names: dict[Any, str] = {}
-_scoped: ContextVar[dict[str, Any]] = ContextVar("custom_objects", default={})
+_scoped: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
 #: Codecs of values that other rooms own: class name -> decoder, and (test, encoder).
 DECODERS: dict[str, Callable[[Any], Any]] = {}
 ENCODERS: list[tuple[Callable[[Any], bool], Callable[[Any], Any]]] = []
@@ -112,7 +113,7 @@ class CustomObjectScope:
         self._tokens: list[Any] = []
 
     def __enter__(self) -> CustomObjectScope:
-        self._tokens.append(_scoped.set(_scoped.get() | self.custom_objects))
+        self._tokens.append(_scoped.set({**_scoped.get(), **self.custom_objects}))
         return self
 
     def __exit__(self, *error: object) -> None:

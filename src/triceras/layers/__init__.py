@@ -51,6 +51,9 @@ from triceras.layers.rnn.stacked_rnn_cells import StackedRNNCells
 from triceras.layers.rnn.time_distributed import TimeDistributed
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Activation",
     "Add",
     "Average",
@@ -66,7 +69,6 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
-    "GRU",
     "GRUCell",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
@@ -74,7 +76,6 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
-    "LSTM",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -87,7 +88,6 @@ __all__ = [
     "Multiply",
     "Normalization",
     "Permute",
-    "RNN",
     "ReLU",
     "Rescaling",
     "Reshape",

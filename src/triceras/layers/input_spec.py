@@ -81,11 +81,11 @@ class InputSpec:
         for axis, size in self.axes.items():
             if size is not None and -rank <= axis < rank and shape[axis] not in (size, None):
                 return f"expected axis {axis} to have size {size}, received size {shape[axis]}"
-        if expected is not None:
-            if len(expected) != rank or any(
-                want is not None and got is not None and want != got for want, got in zip(expected, shape, strict=True)
-            ):
-                return f"expected shape={self.shape}"
+        if expected is not None and (
+            len(expected) != rank
+            or any(None not in (want, got) and want != got for want, got in zip(expected, shape, strict=True))
+        ):
+            return f"expected shape={self.shape}"
         return None
 
 

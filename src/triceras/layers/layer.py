@@ -12,7 +12,7 @@ from triceras.backends import registry
 from triceras.backends.base import Backend, Spec, Tensor
 from triceras.core import dtypes, naming, objects, scopes
 from triceras.core.internal import INTERNAL
-from triceras.core.masks import get_mask, mask_table, set_mask
+from triceras.core.masks import get_mask, mask_table, set_mask, table
 from triceras.graph import infer
 from triceras.graph.node import Node
 from triceras.graph.operation import Operation
@@ -222,7 +222,7 @@ class Layer(LayerState, Operation):
         def run(*a: Any, **k: Any) -> Any:
             a = (self._convert(a[0]), *map(self._convert_tensors, a[1:])) if a else a
             k = {key: self._convert_tensors(value) for key, value in k.items()}
-            with StatelessScope(collect_losses=True), scopes.AutocastScope(self._cast_dtype()):
+            with StatelessScope(collect_losses=True), scopes.AutocastScope(self._cast_dtype()), table():
                 return self.call(*a, **k)
 
         return infer.to_symbols(infer.abstract(run, args, kwargs))
@@ -561,7 +561,7 @@ class Layer(LayerState, Operation):
                 setattr(self, key, value)
 
 
-def _restore(cls: type, backend: str) -> Any:
+def _restore(cls: Any, backend: str) -> Any:
     return cls.__new__(native_class(cls, registry.get_backend(backend)))
 
 

@@ -31,6 +31,15 @@ class LayerState:
     name: str
     built: bool
     _backend: Backend
+    _trainable: bool
+    _tracker: Tracker
+    _trainable_variables: list[Variable]
+    _non_trainable_variables: list[Variable]
+    _seed_generators: list[Any]
+    _layers: list[Any]
+    _metrics: list[Any]
+    _added_losses: list[Any]
+    _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
     def _start_tracking(self) -> None:
         set_plainly = object.__setattr__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -109,9 +110,11 @@ class Tracker:
         if type(value) is set:
             return TrackedSet(value, self._within(name))
         if isinstance(value, tuple):
-            for item in value:
-                self.track(name, item)
+            for position, item in enumerate(value):
+                self.track(f"{name}_{position}", item)
         return value
 
     def _within(self, name: str) -> Callable[[Any], Any]:
-        return lambda item: self.track(name, item)
+        """Tracks the items of a container, each under a name of its own: frameworks register them by it."""
+        numbers = itertools.count()
+        return lambda item: self.track(f"{name}_{next(numbers)}", item)

@@ -89,7 +89,7 @@ class Functional(Function, Model):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         shapes = input_shape if not tree.is_shape(input_shape) else [input_shape]
-        leaves = [s for s in (shapes.values() if isinstance(shapes, dict) else shapes)]
+        leaves = shapes.values() if isinstance(shapes, dict) else shapes
         symbols = [KerasTensor(s, x.dtype, record_history=False) for s, x in zip(leaves, self._inputs, strict=True)]
         outputs = self.compute_output_spec(tree.pack_sequence_as(self._inputs_struct, symbols))
         return tree.map_structure(lambda x: x.shape, outputs)

@@ -102,7 +102,9 @@ def rebuild_graph(config: dict[str, Any]) -> tuple[Any, Any, list[Operation]]:
             made[name, index] = tree.flatten(call(*args, **kwargs))
         if len(waiting) == len(pending):
             _, name, index, _ = waiting[0]
-            raise ValueError(f"The file's graph can't be rebuilt: call {index} of {name!r} uses a tensor that nothing makes.")
+            raise ValueError(
+                f"The file's graph can't be rebuilt: call {index} of {name!r} uses a tensor that nothing makes."
+            )
         pending = waiting
     return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made), layers
 

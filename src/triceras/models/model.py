@@ -43,7 +43,7 @@ class Model(Trainer, Layer):
 
             self.__class__ = native_class(_with_base(type(self)._origin, Functional), self._backend)
             graph, options = functional_arguments(args, kwargs)
-            Functional.__init__(self, *graph, **options)
+            Functional.__init__(self, *graph, **options)  # pyright: ignore[reportArgumentType]  # its class is one now
             return
         self._start_training_state()
         Layer.__init__(self, *args, **kwargs)

@@ -10,6 +10,7 @@ from triceras import ops
 from triceras.core import objects
 from triceras.graph.operation import OpCall
 from triceras.graph.symbol import KerasTensor
+from triceras.ops.dispatch import OPS
 
 #: Op name -> class name, where it isn't the op's name in camel case.
 _CLASS_NAMES = {
@@ -24,6 +25,7 @@ _CLASS_NAMES = {
     "allclose": "AllClose",
     "svd": "SVD",
     "isin": "IsIn",
+    "select_where": "Where",
 }
 #: Module -> the ops that it holds; all others are in ``keras.src.ops.numpy``.
 _MODULES = {
@@ -80,12 +82,12 @@ def op_function(entry: dict[str, Any]) -> Callable[..., Any] | None:
     parts = (entry.get("module") or "").split(".")
     if parts[:3] != ["keras", "src", "ops"]:
         return None
-    by_class = {class_name(name): name for name in ops.__all__ if callable(getattr(ops, name))}
-    by_class |= {special: name for name, special in _CLASS_NAMES.items()}
-    name = by_class.get(entry["class_name"])
-    if name is None:
+    known = {name: op.call for name, op in OPS.items()}  # primitives behind public functions are recorded too
+    known |= {name: getattr(ops, name) for name in ops.__all__ if callable(getattr(ops, name))}
+    function = {class_name(name): function for name, function in known.items()}.get(entry["class_name"])
+    if function is None:
         raise ValueError(f"The file uses the op {entry['class_name']!r} of {entry['module']}, which isn't known here.")
-    return getattr(ops, name)
+    return function
 
 
 def call_from_file(function: Callable[..., Any], entry: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> Any:

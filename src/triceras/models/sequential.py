@@ -33,7 +33,7 @@ class Sequential(Model):
     def __init__(self, layers: Any = None, trainable: bool = True, name: str | None = None) -> None:
         super().__init__(trainable=trainable, name=name)
         self._chain: list[Layer] = []
-        self._input_layer: InputLayer | None = None
+        self._input_layer: Any = None
         self._symbols: tuple[KerasTensor, KerasTensor] | None = None
         for layer in layers or []:
             self.add(layer, rebuild=False)
@@ -93,7 +93,7 @@ class Sequential(Model):
             raise ValueError(f"Model {self.name!r} is built for a shape once it has layers; received {input_shape}.")
         if self._input_layer is None:
             self._input_layer = InputLayer(batch_shape=input_shape)
-        source = self._input_layer.output
+        source: Any = self._input_layer.output
         x: Any = source
         for layer in self._chain:
             x = layer(x)

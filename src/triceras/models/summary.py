@@ -44,7 +44,7 @@ def _table(
 ) -> Any:
     from rich.table import Table
 
-    columns = list(_COLUMNS)
+    columns: list[str] = list(_COLUMNS)
     connected = _is_branched(model)
     if connected:
         columns.append("Connected to")

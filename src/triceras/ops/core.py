@@ -9,7 +9,7 @@ import numpy as np
 from triceras.backends import registry
 from triceras.backends.base import Spec, Tensor
 from triceras.core import dtypes
-from triceras.ops.dispatch import SYMBOLIC, Index, TensorLike, primitive
+from triceras.ops.dispatch import SYMBOLIC, Index, primitive
 from triceras.ops.specs import same
 
 

@@ -74,7 +74,7 @@ def _slogdet_spec(x: Spec) -> tuple[Spec, Spec]:
 
 
 @primitive("float", spec=_slogdet_spec)
-def slogdet(x: TensorLike) -> tuple[Tensor, Tensor]:
+def slogdet(x: TensorLike) -> Any:
     """The sign and the logarithm of the absolute value of the determinant.
 
     Example:
@@ -101,7 +101,7 @@ def _qr_spec(x: Spec, mode: str = "reduced") -> tuple[Spec, Spec]:
 
 
 @primitive("float", spec=_qr_spec)
-def qr(x: TensorLike, mode: str = "reduced") -> tuple[Tensor, Tensor]:
+def qr(x: TensorLike, mode: str = "reduced") -> Any:
     """An orthonormal and an upper triangular factor: ``x = q @ r``.
 
     Args:
@@ -149,7 +149,7 @@ def _eigh_spec(x: Spec) -> tuple[Spec, Spec]:
 
 
 @primitive("float", spec=_eigh_spec)
-def eigh(x: TensorLike) -> tuple[Tensor, Tensor]:
+def eigh(x: TensorLike) -> Any:
     """The eigenvalues, ascending, and eigenvectors, the columns, of symmetric or Hermitian matrices.
 
     Example:
@@ -165,7 +165,7 @@ def _eig_spec(x: Spec) -> tuple[Spec, Spec]:
 
 
 @primitive("float", spec=_eig_spec)
-def eig(x: TensorLike) -> tuple[Tensor, Tensor]:
+def eig(x: TensorLike) -> Any:
     """The complex eigenvalues, in no particular order, and eigenvectors, the columns, of square matrices.
 
     Example:
@@ -181,7 +181,7 @@ def _lu_spec(x: Spec) -> tuple[Spec, Spec]:
 
 
 @primitive("float", spec=_lu_spec)
-def lu_factor(x: TensorLike) -> tuple[Tensor, Tensor]:
+def lu_factor(x: TensorLike) -> Any:
     """A lower and an upper triangular factor in one matrix, and the rows exchanged on the way.
 
     Args:

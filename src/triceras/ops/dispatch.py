@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from triceras.backends import registry
-from triceras.backends.base import Backend, Tensor
+from triceras.backends.base import Backend
 from triceras.core import dtypes, settings
 from triceras.core.errors import MixedBackendsError
 
@@ -76,7 +76,6 @@ class Op:
             if value is not None:
                 found.append((slot, value))
         return found
-
 
     def positional(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """A call's arguments with tensors given by keyword moved to their places, as bodies name them differently."""
@@ -230,8 +229,7 @@ def _plan(op: Op, leading: tuple[Any, ...]) -> Callable[..., Any] | None:
     target = _target(op, backend, [x for slot, x in zip(op.slots, leading, strict=True) if slot.promoted])
     body = op.body(backend)
     steps = [
-        _converter(op, backend, x, target if slot.promoted else None)
-        for slot, x in zip(op.slots, leading, strict=True)
+        _converter(op, backend, x, target if slot.promoted else None) for slot, x in zip(op.slots, leading, strict=True)
     ]
     if steps[0] is None and (len(steps) == 1 or steps[1] is None):
         return body
@@ -307,7 +305,7 @@ def weak_type(x: Any) -> Any:
     """
     if isinstance(x, _NUMBERS):
         return next(kind for kind in _NUMBERS if isinstance(x, kind))
-    if isinstance(x, np.int64):
+    if type(x) is np.int64:
         return int
     return dtypes.standardize_dtype(x.dtype) if hasattr(x, "dtype") else float
 

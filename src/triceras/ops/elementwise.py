@@ -352,7 +352,7 @@ def nextafter(x1: TensorLike, x2: TensorLike) -> Tensor:
     """The next number of the dtype from ``x1`` towards ``x2``.
 
     Example:
-        >>> convert_to_numpy(nextafter([0.0], [1.0]) > 0).tolist()
+        >>> convert_to_numpy(nextafter([1.0], [2.0]) > 1).tolist()
         [True]
     """
 

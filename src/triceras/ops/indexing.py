@@ -266,7 +266,7 @@ def _top_k_spec(x: Spec, k: int, sorted: bool = True) -> tuple[Spec, Spec]:
 
 
 @primitive("join", spec=_top_k_spec)
-def top_k(x: TensorLike, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
+def top_k(x: TensorLike, k: int, sorted: bool = True) -> Any:
     """The ``k`` largest elements along the last axis, and where they stand.
 
     Args:

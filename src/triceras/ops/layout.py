@@ -27,7 +27,8 @@ from triceras.ops.specs import same
 
 
 def _triangle_spec(x: Spec, k: int = 0) -> Spec:
-    return x if len(x.shape) > 1 else Spec((x.shape[0], x.shape[0]), x.dtype)
+    size = x.shape[-1]
+    return x if len(x.shape) > 1 else Spec((size, size), x.dtype)
 
 
 @composite(spec=_triangle_spec)
@@ -43,7 +44,7 @@ def tril(x: Index, k: int = 0) -> Tensor:
         [[1, 0], [3, 4]]
     """
     sizes = core.shape(x)
-    return where(tri(sizes[-2] if len(sizes) > 1 else sizes[0], sizes[-1], k, "bool"), x, zeros_like(x))
+    return where(tri(sizes[-2:][0], sizes[-1], k, "bool"), x, zeros_like(x))
 
 
 @composite(spec=_triangle_spec)
@@ -55,7 +56,7 @@ def triu(x: Index, k: int = 0) -> Tensor:
         [[1, 2], [0, 4]]
     """
     sizes = core.shape(x)
-    return where(tri(sizes[-2] if len(sizes) > 1 else sizes[0], sizes[-1], k - 1, "bool"), zeros_like(x), x)
+    return where(tri(sizes[-2:][0], sizes[-1], k - 1, "bool"), zeros_like(x), x)
 
 
 @composite()

@@ -179,6 +179,11 @@ def kron(x1: TensorLike, x2: TensorLike) -> Tensor:
     return reshape(left * right, tuple(m * n for m, n in zip(a, b, strict=True)))
 
 
+def _components(x: Tensor) -> list[Any]:
+    """The three numbers along the last axis, None for the third of two."""
+    return [x[..., i] if i < x.shape[-1] else None for i in range(3)]
+
+
 @composite("join")
 def cross(
     x1: TensorLike, x2: TensorLike, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
@@ -202,8 +207,8 @@ def cross(
     a, b = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
         raise ValueError(f"cross() takes vectors of 2 or 3 components, received the shapes {x1.shape} and {x2.shape}.")
-    ax, ay, az = (a[..., i] if i < a.shape[-1] else None for i in range(3))
-    bx, by, bz = (b[..., i] if i < b.shape[-1] else None for i in range(3))
+    ax, ay, az = _components(a)
+    bx, by, bz = _components(b)
     z = ax * by - ay * bx
     if az is None and bz is None:
         return z

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from triceras.backends.base import Spec, Tensor
 from triceras.core.shapes import broadcast_shapes
 from triceras.ops.dispatch import Index, TensorLike, composite, primitive
@@ -279,7 +281,7 @@ def where(condition: Index, x1: TensorLike = None, x2: TensorLike = None) -> Ten
 
 
 @primitive()
-def nonzero(x: Index) -> tuple[Tensor, ...]:
+def nonzero(x: Index) -> Any:
     """The positions of the elements that aren't zero, one int32 tensor an axis. How many depends on the values, so
     compiled functions can't call it.
 

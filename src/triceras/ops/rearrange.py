@@ -67,7 +67,7 @@ def space_to_depth(x: Index, block_size: int, data_format: str = "channels_last"
 
 
 def _pair(value: Sizes, name: str, least: int = 1) -> tuple[int, int]:
-    pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    pair: tuple[Any, ...] = tuple(value) if isinstance(value, list | tuple) else (value, value)
     if len(pair) != 2 or min(pair) < least:
         raise ValueError(f"{name} must be an integer of at least {least} or two of them, received {name}={value}.")
     return pair  # type: ignore[return-value]

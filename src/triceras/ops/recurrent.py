@@ -52,7 +52,9 @@ def recurrence(
     def run(x: Any, old: Any) -> tuple[Tensor, Any]:
         output, new = step(x, old)
         # Loops that are compiled want the same structure and dtypes back.
-        return output, tree.pack_sequence_as(old, [cast(s, kind) for s, kind in zip(tree.flatten(new), kinds, strict=True)])
+        return output, tree.pack_sequence_as(
+            old, [cast(s, kind) for s, kind in zip(tree.flatten(new), kinds, strict=True)]
+        )
 
     def plain(old: Any, x: Any) -> tuple[Any, Tensor]:
         output, new = run(x, old)

@@ -8,7 +8,7 @@ from typing import Any
 from triceras.backends import registry
 from triceras.backends.base import Spec, Tensor
 from triceras.core import dtypes
-from triceras.core.shapes import reduced_shape
+from triceras.core.shapes import normalize_axes, reduced_shape
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import Index, TensorLike, composite, primitive
@@ -271,7 +271,9 @@ def average(x: TensorLike, axis: Axes = None, weights: TensorLike | None = None)
     if weights is None:
         return mean(x, axis)
     if len(weights.shape) != len(x.shape):
-        weights = weights[tuple(slice(None) if i == axis % len(x.shape) else None for i in range(len(x.shape)))]
+        rank = len(x.shape)
+        kept = normalize_axes(axis, rank)
+        weights = weights[tuple(slice(None) if i in kept else None for i in range(rank))]
     weights = weights + x * 0
     return sum(x * weights, axis) / sum(weights, axis)
 

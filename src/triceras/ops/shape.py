@@ -16,7 +16,7 @@ def _reshape_spec(x: Spec, newshape: Any) -> Spec:
     sizes = (newshape,) if isinstance(newshape, int) else tuple(newshape)
     sizes = tuple(None if d is None else int(d) for d in sizes)
     if -1 in sizes and None not in x.shape and None not in sizes:
-        known = math.prod(d for d in sizes if d != -1)
+        known = math.prod(d for d in sizes if d is not None and d != -1)
         total = math.prod(x.shape)  # type: ignore[arg-type]
         if known == 0 or total % known:
             raise ValueError(f"A tensor of shape {x.shape} cannot be reshaped to {newshape}.")
@@ -132,7 +132,7 @@ def _unstack_spec(x: Spec, num: int | None = None, axis: int = 0) -> list[Spec]:
 
 
 @primitive(spec=_unstack_spec)
-def unstack(x: Index, num: int | None = None, axis: int = 0) -> list[Tensor]:
+def unstack(x: Index, num: int | None = None, axis: int = 0) -> Any:
     """The slices of a tensor along an axis, a list.
 
     Args:
@@ -169,7 +169,7 @@ def _split_spec(x: Spec, indices_or_sections: Any, axis: int = 0) -> list[Spec]:
 
 
 @primitive(spec=_split_spec)
-def split(x: Index, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+def split(x: Index, indices_or_sections: int | Sequence[int], axis: int = 0) -> Any:
     """The parts of a tensor along an axis.
 
     Args:

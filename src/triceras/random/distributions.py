@@ -151,7 +151,9 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None =
         seed: an integer, a ``SeedGenerator``, or None for the process's stream.
     """
     if type(inputs) in SYMBOLIC:
-        raise TypeError(f"dropout() draws when it is called, so it can't be recorded on {inputs!r}. Use layers.Dropout.")
+        raise TypeError(
+            f"dropout() draws when it is called, so it can't be recorded on {inputs!r}. Use layers.Dropout."
+        )
     if not isinstance(inputs, registry.StateHolder) and registry.owner_of(inputs) is None:
         inputs = ops.convert_to_tensor(inputs)
     sizes = ops.shape(inputs)

@@ -11,7 +11,6 @@ import warnings
 import zipfile
 from typing import Any
 
-
 from triceras.core import objects
 from triceras.saving.atomic import replacing
 from triceras.saving.weights import open_hdf5, read_variables, write_variables

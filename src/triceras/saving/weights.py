@@ -47,7 +47,7 @@ class VariableStore(MutableMapping[str, np.ndarray]):
         del self._group[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._group, key=lambda name: (len(name), name)))
+        return iter(sorted(map(str, self._group), key=lambda name: (len(name), name)))
 
     def __len__(self) -> int:
         return len(self._group)
@@ -131,7 +131,8 @@ def _check_needs_none(path: str, part: Any) -> None:
     count = len(_own_variables(part))
     if count:
         raise ValueError(
-            f"The file has no variables for {path!r} ({type(part).__name__}), which has {count}. Was it saved from another model?"
+            f"The file has no variables for {path!r} ({type(part).__name__}), which has {count}. Was it saved from another "
+            "model?"
         )
     if not getattr(part, "built", True) and part._is_overridden("build"):
         raise ValueError(

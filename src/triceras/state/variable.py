@@ -265,8 +265,9 @@ class Variable(registry.StateHolder, TensorOperators):
         return self.assign(self - value)
 
     def numpy(self) -> np.ndarray:
-        """The value as an array on the host."""
-        return self.backend.to_numpy(self.value)
+        """The value as an array on the host, which keeps it whatever is assigned later."""
+        array = self.backend.to_numpy(self.value)
+        return array.copy() if self.backend.updates_in_place else array
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         array = np.asarray(self.numpy(), dtype=dtype)

@@ -48,7 +48,7 @@ def run_epoch(
     cap = settings.max_steps_per_epoch()
     if cap is not None:
         limit = cap if limit is None else min(limit, cap)
-    run = _run_arrays if isinstance(source, ArraySource) else _run_batches
+    run: Any = _run_arrays if isinstance(source, ArraySource) else _run_batches
     output = run(model, runner, source, listeners, kind, limit)
     return model.read_logs(output)
 

@@ -43,7 +43,7 @@ class PureRunner(Runner):
 
 
 class OwnStepRunner(Runner):
-    """A ``train_step`` of the user's: ``(state, data) -> (logs, state)`` or ``data -> logs``, as the backend's users write it."""
+    """A ``train_step`` of the user's, as written for the backend: ``(state, data) -> (logs, state)`` or ``data -> logs``."""
 
     batches_many = False
 

@@ -127,11 +127,11 @@ class Trainer:
         self._jit_compile = value
         self._runners = {}
 
-    def compiles(self, kind: str) -> bool:
-        """Whether steps of a kind are to be compiled."""
+    def compiles(self, kind: str) -> bool | None:
+        """Whether steps of a kind are to be compiled; None leaves it to the backend."""
         if self._run_eagerly:
             return False
-        return self._backend.prefers_jit(self) if self._jit_compile == "auto" else bool(self._jit_compile)
+        return None if self._jit_compile == "auto" else bool(self._jit_compile)
 
     def overrides(self, method: str) -> bool:
         """Whether the user's class defines a method of the trainer anew."""

@@ -25,7 +25,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     if registry.owner_of(x) is not None:
-        return ops.one_hot(x, num_classes)
+        x = ops.squeeze(x, -1) if len(x.shape) > 1 and x.shape[-1] == 1 else x
+        return ops.one_hot(x, num_classes or int(ops.max(x)) + 1)
     labels = np.asarray(x, np.int64)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]

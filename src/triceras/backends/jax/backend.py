@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 
@@ -50,7 +51,8 @@ class JaxBackend(Backend):
         self.table = self._with_cast(tables.gather("triceras.backends.jax"))
 
     def canonical(self, dtype: str) -> str:
-        return dtype if jax.config.jax_enable_x64 else _SHORT.get(dtype, dtype)
+        # The settings are attributes that jax adds as it starts, which its annotations don't show.
+        return dtype if jax.config.jax_enable_x64 else _SHORT.get(dtype, dtype)  # pyright: ignore[reportAttributeAccessIssue]
 
     def convert_to_tensor(self, x: Any, dtype: str | None = None) -> jax.Array:
         if isinstance(x, jax.Array):
@@ -109,9 +111,9 @@ class JaxBackend(Backend):
         return jax.jit(function) if jit else function
 
     def step_loop(
-        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool = True
+        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool | None = None
     ) -> StepLoop:
-        return (JaxLoop if jit else StepLoop)(self, step, variables, constants)
+        return (StepLoop if jit is False else JaxLoop)(self, step, variables, constants)
 
 
 def _host(x: Any) -> Any:

@@ -91,7 +91,8 @@ def _batch_norm(x: jax.Array, gamma: Any, beta: Any, axis: int, epsilon: float) 
     others = tuple(i for i in range(x.ndim) if i != axis)
     shape = tuple(x.shape[axis] if i == axis else 1 for i in range(x.ndim))
     gamma, beta = (None if p is None else p.reshape(shape) for p in (gamma, beta))
-    y, mean, variance = _standardize(x, gamma, beta, others, epsilon, True)
+    results: Any = _standardize(x, gamma, beta, others, epsilon, True)
+    y, mean, variance = results
     return y, mean.reshape(-1).astype(x.dtype), variance.reshape(-1).astype(x.dtype)
 
 

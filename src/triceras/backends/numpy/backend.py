@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from triceras.backends import registry, tables
-from triceras.backends.base import Backend, Spec
+from triceras.backends.base import Backend, Spec, known_sizes
 from triceras.core import dtypes, settings
 
 
@@ -48,7 +48,7 @@ class NumpyBackend(Backend):
     def cast(self, x: np.ndarray, dtype: str) -> np.ndarray:
         x = np.asarray(x)
         if np.iscomplexobj(x) and not dtypes.is_complex_dtype(dtype):
-            x = x.real
+            x = np.real(x)
         return x.astype(dtypes.numpy_dtype(dtype), copy=False)
 
     def dtype_of(self, x: np.ndarray) -> str:
@@ -70,7 +70,7 @@ class NumpyBackend(Backend):
         from triceras import tree
 
         with np.errstate(all="ignore"):
-            result = function(*(np.ones(s.shape, dtypes.numpy_dtype(s.dtype)) for s in specs))
+            result = function(*(np.ones(known_sizes(s), dtypes.numpy_dtype(s.dtype)) for s in specs))
         return tree.map_structure(lambda x: Spec(np.shape(x), self.dtype_of(np.asarray(x))), result)
 
 

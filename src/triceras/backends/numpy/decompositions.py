@@ -50,12 +50,16 @@ def _svd(x: np.ndarray, full_matrices: bool = True, compute_uv: bool = True) -> 
     return tuple(result) if compute_uv else result
 
 
+def _qr(x: np.ndarray, mode: Any = "reduced") -> tuple[np.ndarray, ...]:
+    return tuple(np.linalg.qr(x, mode))
+
+
 TABLE = {
     "cholesky": in_float32(_cholesky),
     "inv": in_float32(np.linalg.inv),
     "det": in_float32(np.linalg.det),
     "slogdet": lambda x: tuple(np.linalg.slogdet(x)),
-    "qr": lambda x, mode="reduced": tuple(np.linalg.qr(x, mode)),
+    "qr": _qr,
     "svd": _svd,
     "eigh": lambda x: tuple(np.linalg.eigh(x)),
     "eig": _eig,

@@ -15,7 +15,7 @@ def _unstack(x: np.ndarray, num: int | None = None, axis: int = 0) -> list[np.nd
     return list(np.moveaxis(x, axis, 0))
 
 
-def _padded(x: np.ndarray, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> np.ndarray:
+def _padded(x: np.ndarray, pad_width: Any, mode: Any = "constant", constant_values: Any = None) -> np.ndarray:
     if mode == "constant":
         return np.pad(x, pad_width, constant_values=np.asarray(constant_values or 0, x.dtype))
     return np.pad(x, pad_width, mode=mode)

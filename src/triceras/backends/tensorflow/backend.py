@@ -22,6 +22,9 @@ DTYPES |= {
 }
 
 
+_TENSORS: Any = tf.Tensor | tf.SparseTensor | tf.IndexedSlices
+
+
 class TensorFlowBackend(Backend):
     """Tensors of tensorflow, differentiated by tapes, compiled by ``tf.function``."""
 
@@ -36,8 +39,8 @@ class TensorFlowBackend(Backend):
     def __init__(self) -> None:
         self.table = self._with_cast(tables.gather("triceras.backends.tensorflow"))
 
-    def convert_to_tensor(self, x: Any, dtype: str | None = None) -> tf.Tensor:
-        if isinstance(x, tf.Tensor | tf.SparseTensor | tf.IndexedSlices):
+    def convert_to_tensor(self, x: Any, dtype: str | None = None) -> Any:
+        if isinstance(x, _TENSORS):
             return x if dtype is None or x.dtype.name == dtype else tf.cast(x, dtype)
         if isinstance(x, tf.Variable):
             return x.value() if dtype is None or x.dtype.name == dtype else tf.cast(x, dtype)
@@ -119,12 +122,12 @@ class TensorFlowBackend(Backend):
         return tf.function(function, jit_compile=jit, autograph=False, reduce_retracing=True)
 
     def step_loop(
-        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool = True
+        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool | None = None
     ) -> StepLoop:
         return TensorFlowLoop(self, step, variables, constants, jit)
 
-    def stateful_step(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
-        return tf.function(function, jit_compile=jit, autograph=False)
+    def stateful_step(self, function: Callable[..., Any], *, jit: bool | None = None) -> Callable[..., Any]:
+        return function if jit is False else tf.function(function, jit_compile=bool(jit), autograph=False)
 
 
 def _holds_tensors(x: Any) -> bool:

@@ -11,22 +11,23 @@ from typing import Any
 
 import tensorflow as tf
 
+from triceras.backends.base import Tensor
 from triceras.core import windows
 
 
-def _last(x: tf.Tensor, data_format: str) -> tf.Tensor:
+def _last(x: Tensor, data_format: str) -> Tensor:
     if data_format == "channels_last":
         return x
     return tf.transpose(x, [0, *range(2, x.shape.rank), 1])
 
 
-def _restored(x: tf.Tensor, data_format: str) -> tf.Tensor:
+def _restored(x: Tensor, data_format: str) -> Tensor:
     if data_format == "channels_last":
         return x
     return tf.transpose(x, [0, x.shape.rank - 1, *range(1, x.shape.rank - 1)])
 
 
-def _padded(x: tf.Tensor, window: Any, strides: Any, dilation: Any, value: float = 0) -> tf.Tensor:
+def _padded(x: Tensor, window: Any, strides: Any, dilation: Any, value: float = 0) -> Tensor:
     """With the padding of ``"same"`` around."""
     sizes = x.shape.as_list()[1:-1]
     if None in sizes:
@@ -37,19 +38,17 @@ def _padded(x: tf.Tensor, window: Any, strides: Any, dilation: Any, value: float
     return tf.pad(x, [(0, 0), *pads, (0, 0)], constant_values=tf.cast(value, x.dtype))
 
 
-def _strided(x: tf.Tensor, strides: Sequence[int]) -> tf.Tensor:
+def _strided(x: Tensor, strides: Sequence[int]) -> Tensor:
     return x[(slice(None), *(slice(None, None, s) for s in strides))]
 
 
-def _in_groups(x: tf.Tensor, kernel: tf.Tensor, function: Any) -> tf.Tensor:
+def _in_groups(x: Tensor, kernel: Tensor, function: Any) -> Tensor:
     groups = x.shape[-1] // kernel.shape[-2]
     pairs = zip(tf.split(x, groups, -1), tf.split(kernel, groups, -1), strict=True)
     return tf.concat([function(part, weight) for part, weight in pairs], -1)
 
 
-def _convolve(
-    x: tf.Tensor, kernel: tf.Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
-) -> tf.Tensor:
+def _convolve(x: Tensor, kernel: Tensor, strides: Any, padding: Any, data_format: str, dilation_rate: Any) -> Tensor:
     rank = x.shape.rank - 2
     strides, padding, dilation = windows.conv_arguments(rank, strides, padding, dilation_rate)
     x = _last(x, data_format)
@@ -58,7 +57,7 @@ def _convolve(
         y = _convolve(x, kernel, 1, "valid", "channels_last", dilation)
         return _restored(_strided(y, strides), data_format)
 
-    def plain(x: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    def plain(x: Tensor, kernel: Tensor) -> Tensor:
         return tf.nn.convolution(x, kernel, strides, padding.upper(), dilations=dilation)
 
     if kernel.shape[-2] == x.shape[-1]:
@@ -70,7 +69,7 @@ def _convolve(
     return _restored(_in_groups(x, kernel, plain), data_format)
 
 
-def _depthwise(x: tf.Tensor, kernel: tf.Tensor, strides: Any, padding: str, dilation: Any) -> tf.Tensor:
+def _depthwise(x: Tensor, kernel: Tensor, strides: Any, padding: Any, dilation: Any) -> Tensor:
     """Over one or two axes of a channels-last tensor."""
     if len(strides) == 1:
         y = _depthwise(x[:, None], kernel[None], strides * 2, padding, (1, *dilation))
@@ -82,8 +81,8 @@ def _depthwise(x: tf.Tensor, kernel: tf.Tensor, strides: Any, padding: str, dila
 
 
 def _convolve_depthwise(
-    x: tf.Tensor, kernel: tf.Tensor, strides: Any, padding: str, data_format: str, dilation_rate: Any
-) -> tf.Tensor:
+    x: Tensor, kernel: Tensor, strides: Any, padding: Any, data_format: str, dilation_rate: Any
+) -> Tensor:
     rank = x.shape.rank - 2
     if rank == 3:
         kernel = tf.reshape(kernel, (*kernel.shape[:-2], 1, kernel.shape[-2] * kernel.shape[-1]))
@@ -93,21 +92,21 @@ def _convolve_depthwise(
 
 
 def _convolve_transposed(
-    x: tf.Tensor,
-    kernel: tf.Tensor,
+    x: Tensor,
+    kernel: Tensor,
     strides: Any,
     padding: str,
     output_padding: Sequence[int | None],
     data_format: str,
     dilation_rate: Any,
-) -> tf.Tensor:
+) -> Tensor:
     rank = x.shape.rank - 2
     strides, padding, dilation = windows.conv_arguments(rank, strides, padding, dilation_rate)
     x = _last(x, data_format)
     if max(dilation) > 1:
         kernel, dilation = _spread_kernel(kernel, dilation), (1,) * rank
-    batch = tf.shape(x)[0]
-    static, dynamic = x.shape.as_list(), tf.shape(x)
+    static: Any = x.shape.as_list()
+    dynamic: Any = tf.shape(x)
     shapes = [
         windows.transposed_size(
             dynamic[i + 1] if static[i + 1] is None else static[i + 1], *arguments[:-1], padding, arguments[-1]
@@ -119,7 +118,8 @@ def _convolve_transposed(
         (dynamic[i + 1] if static[i + 1] is None else static[i + 1]) * s - s + w
         for i, (w, s) in enumerate(zip(kernel.shape[:-2], strides, strict=True))
     ]
-    y = tf.nn.conv_transpose(x, kernel, [batch, *whole, kernel.shape[-2]], strides, "VALID")
+    shape: Any = [dynamic[0], *whole, kernel.shape[-2]]
+    y = tf.nn.conv_transpose(x, kernel, shape, strides, "VALID")
     for axis, (size, total) in enumerate(zip(shapes, whole, strict=True), 1):
         y = _cut(y, axis, size, total, padding)
     known = [None if isinstance(s, tf.Tensor) else s for s in shapes]
@@ -127,7 +127,7 @@ def _convolve_transposed(
     return _restored(y, data_format)
 
 
-def _cut(y: tf.Tensor, axis: int, size: Any, total: Any, padding: str) -> tf.Tensor:
+def _cut(y: Tensor, axis: int, size: Any, total: Any, padding: str) -> Tensor:
     """An axis of ``total`` sizes brought to ``size``: cut at both ends for ``"same"``, else at the end or padded there."""
     if isinstance(size, int) and size == total:
         return y
@@ -139,7 +139,7 @@ def _cut(y: tf.Tensor, axis: int, size: Any, total: Any, padding: str) -> tf.Ten
     return y[(slice(None),) * axis + (slice(before, before + size),)]
 
 
-def _spread_kernel(kernel: tf.Tensor, dilation: Sequence[int]) -> tf.Tensor:
+def _spread_kernel(kernel: Tensor, dilation: Sequence[int]) -> Tensor:
     """A kernel with zeros in the gaps."""
     for axis, d in enumerate(dilation):
         if d > 1:
@@ -153,7 +153,7 @@ def _spread_kernel(kernel: tf.Tensor, dilation: Sequence[int]) -> tf.Tensor:
     return kernel
 
 
-def _pooled(x: tf.Tensor, kind: str, pool_size: Any, strides: Any, padding: str, data_format: str) -> tf.Tensor:
+def _pooled(x: Tensor, kind: str, pool_size: Any, strides: Any, padding: Any, data_format: str) -> Tensor:
     rank = x.shape.rank - 2
     strides, padding, _ = windows.conv_arguments(rank, strides, padding)
     window = windows.per_axis(pool_size, rank, "pool_size")
@@ -162,11 +162,11 @@ def _pooled(x: tf.Tensor, kind: str, pool_size: Any, strides: Any, padding: str,
     return _restored(tf.nn.pool(_last(x, data_format), window, kind, strides, padding.upper()), data_format)
 
 
-def _sparsely_pooled(x: tf.Tensor, kind: str, window: Any, strides: Any, padding: str) -> tf.Tensor:
+def _sparsely_pooled(x: Tensor, kind: str, window: Any, strides: Any, padding: str) -> Tensor:
     """Pooling with gaps between the windows, which TensorFlow refuses: every place, then some of them."""
     ones = (1,) * len(window)
 
-    def pooled(x: tf.Tensor, value: float) -> tf.Tensor:
+    def pooled(x: Tensor, value: float) -> Tensor:
         x = _padded(x, window, strides, ones, value) if padding == "same" else x
         return _strided(tf.nn.pool(x, window, kind, ones, "VALID"), strides)
 
@@ -175,13 +175,13 @@ def _sparsely_pooled(x: tf.Tensor, kind: str, window: Any, strides: Any, padding
     return pooled(x, 0) / pooled(tf.ones_like(x[:1, ..., :1]), 0)
 
 
-def _pool_max(x: tf.Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> tf.Tensor:
+def _pool_max(x: Tensor, pool_size: Any, strides: Any, padding: Any, data_format: str) -> Tensor:
     if x.dtype.is_floating:
         return _pooled(x, "MAX", pool_size, strides, padding, data_format)
     return tf.cast(_pooled(tf.cast(x, tf.float64), "MAX", pool_size, strides, padding, data_format), x.dtype)
 
 
-def _pool_average(x: tf.Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> tf.Tensor:
+def _pool_average(x: Tensor, pool_size: Any, strides: Any, padding: Any, data_format: str) -> Tensor:
     return _pooled(x, "AVG", pool_size, strides, padding, data_format)
 
 

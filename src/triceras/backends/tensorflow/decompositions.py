@@ -6,46 +6,48 @@ from typing import Any
 
 import tensorflow as tf
 
+from triceras.backends.base import Tensor
 
-def _cholesky(x: tf.Tensor, upper: bool = False) -> tf.Tensor:
+
+def _cholesky(x: Tensor, upper: bool = False) -> Tensor:
     factor = tf.linalg.cholesky(x)
     return tf.linalg.adjoint(factor) if upper else factor
 
 
-def _solve(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+def _solve(a: Tensor, b: Tensor) -> Tensor:
     if b.shape.rank == a.shape.rank - 1:
         return tf.linalg.solve(a, b[..., None])[..., 0]
     return tf.linalg.solve(a, b)
 
 
-def _solve_triangular(a: tf.Tensor, b: tf.Tensor, lower: bool = False) -> tf.Tensor:
+def _solve_triangular(a: Tensor, b: Tensor, lower: bool = False) -> Tensor:
     if b.shape.rank == a.shape.rank - 1:
         return tf.linalg.triangular_solve(a, b[..., None], lower=lower)[..., 0]
     return tf.linalg.triangular_solve(a, b, lower=lower)
 
 
-def _svd(x: tf.Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def _svd(x: Tensor, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     if not compute_uv:
         return tf.linalg.svd(x, compute_uv=False)
     values, u, v = tf.linalg.svd(x, full_matrices)
     return u, values, tf.linalg.adjoint(v)
 
 
-def _slogdet(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     sign, size = tf.linalg.slogdet(x)
     return sign, tf.math.real(size)
 
 
-def _lu_factor(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _lu_factor(x: Tensor) -> tuple[Tensor, Tensor]:
     """TensorFlow gives the permutation; the exchanges that lead to it are what the others return."""
     if x.shape[-1] != x.shape[-2]:
         raise ValueError(f"lu_factor() takes square matrices on tensorflow, received the shape {x.shape}.")
     lu, permutation = tf.linalg.lu(x)
     size = x.shape[-1]
-    order = tf.zeros_like(permutation) + tf.range(size)
+    order: Any = tf.zeros_like(permutation) + tf.range(size)
     pivots = []
     for i in range(size):
-        place = tf.cast(tf.argmax(tf.cast(order == permutation[..., i : i + 1], tf.int32), -1), tf.int32)
+        place: Any = tf.cast(tf.argmax(tf.cast(order == permutation[..., i : i + 1], tf.int32), -1), tf.int32)
         pivots.append(place)
         at_place = tf.range(size) == place[..., None]
         order = tf.where(at_place, order[..., i : i + 1], order)

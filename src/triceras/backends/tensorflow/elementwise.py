@@ -17,7 +17,7 @@ def via(function: Callable[..., Any], wide: dict[Any, Any]) -> Callable[..., Any
     """A function computed in a wider dtype where TensorFlow has no kernel for that of the inputs."""
 
     def body(x: Any, *args: Any, **kwargs: Any) -> Any:
-        dtype = getattr(x, "dtype", None)
+        dtype: Any = getattr(x, "dtype", None)
         if dtype not in wide:
             return function(x, *args, **kwargs)
         other = wide[dtype]

@@ -8,31 +8,38 @@ from typing import Any
 
 import tensorflow as tf
 
+from triceras.backends.base import Tensor
 from triceras.backends.tensorflow.elementwise import via
 
-_SMALL = {tf.bool: tf.int32, tf.int8: tf.int32, tf.uint8: tf.int32, tf.int16: tf.int32, tf.uint16: tf.int32}
+_SMALL: dict[Any, Any] = {
+    tf.bool: tf.int32,
+    tf.int8: tf.int32,
+    tf.uint8: tf.int32,
+    tf.int16: tf.int32,
+    tf.uint16: tf.int32,
+}
 
 
-def _sizes(x: tf.Tensor) -> list[Any]:
+def _sizes(x: Tensor) -> list[Any]:
     """The sizes, tensors where they aren't known."""
-    dynamic = None if None not in x.shape.as_list() else tf.shape(x)
+    dynamic: Any = None if None not in x.shape.as_list() else tf.shape(x)
     return [dynamic[i] if d is None else d for i, d in enumerate(x.shape.as_list())]
 
 
-def _wrapped(indices: tf.Tensor, size: Any) -> tf.Tensor:
+def _wrapped(indices: Tensor, size: Any) -> Tensor:
     """Negative positions counted from the end."""
     if indices.dtype not in (tf.int32, tf.int64):
         indices = tf.cast(indices, tf.int32)
     return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
 
 
-def _take(x: tf.Tensor, indices: tf.Tensor, axis: Any = None) -> tf.Tensor:
+def _take(x: Tensor, indices: Tensor, axis: Any = None) -> Tensor:
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
     return tf.gather(x, _wrapped(indices, _sizes(x)[axis]), axis=axis)
 
 
-def _take_along_axis(x: tf.Tensor, indices: tf.Tensor, axis: int | None = None) -> tf.Tensor:
+def _take_along_axis(x: Tensor, indices: Tensor, axis: Any = None) -> Tensor:
     if axis is None:
         x, indices, axis = tf.reshape(x, [-1]), tf.reshape(indices, [-1]), 0
     rank = x.shape.rank
@@ -52,8 +59,8 @@ def _take_along_axis(x: tf.Tensor, indices: tf.Tensor, axis: int | None = None) 
     return tf.transpose(tf.gather(x, indices, axis=-1, batch_dims=rank - 1), back)
 
 
-def _get_item(x: tf.Tensor, key: Any) -> tf.Tensor:
-    keys = list(key) if isinstance(key, tuple) else [key]
+def _get_item(x: Tensor, key: Any) -> Tensor:
+    keys: list[Any] = list(key) if isinstance(key, tuple) else [key]
     if all(k is None or k is Ellipsis or isinstance(k, int | slice) for k in keys):
         return x[key]
     keys = [tf.convert_to_tensor(k) if not (k is None or isinstance(k, int | slice | type(...))) else k for k in keys]
@@ -67,7 +74,7 @@ def _is_mask(key: Any) -> bool:
     return isinstance(key, tf.Tensor) and key.dtype == tf.bool
 
 
-def _gather(x: tf.Tensor, keys: list[Any]) -> tf.Tensor:
+def _gather(x: Tensor, keys: list[Any]) -> Tensor:
     """Slices first, then all tensors at once, in front; then their axes go where NumPy puts them."""
     positions: list[Any] = []
     for k in keys:
@@ -89,11 +96,11 @@ def _gather(x: tf.Tensor, keys: list[Any]) -> tf.Tensor:
     return tf.transpose(y, order)
 
 
-def _wrapped_rows(indices: tf.Tensor, sizes: list[Any]) -> tf.Tensor:
+def _wrapped_rows(indices: Tensor, sizes: list[Any]) -> Tensor:
     return _wrapped(indices, tf.stack(sizes))
 
 
-def _product(inputs: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor) -> tf.Tensor:
+def _product(inputs: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
     """TensorFlow scatters no products: they are taken per place and multiplied in."""
     depth = indices.shape[-1]
     sizes = inputs.shape.as_list()
@@ -115,12 +122,12 @@ _SCATTER: dict[str | None, Callable[..., Any]] = {
 }
 
 
-def _scatter_into(inputs: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, reduction: str | None = None) -> tf.Tensor:
+def _scatter_into(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None) -> Tensor:
     indices = _wrapped_rows(indices, _sizes(inputs)[: indices.shape[-1]])
     return _SCATTER[reduction](inputs, indices, updates)
 
 
-def _starts(inputs: tf.Tensor, start_indices: Any, sizes: Any) -> tf.Tensor:
+def _starts(inputs: Tensor, start_indices: Any, sizes: Any) -> Tensor:
     """Starts moved inwards so that the block fits."""
     starts = tf.cast(
         tf.stack(list(start_indices)) if isinstance(start_indices, list | tuple) else start_indices, tf.int32
@@ -128,7 +135,7 @@ def _starts(inputs: tf.Tensor, start_indices: Any, sizes: Any) -> tf.Tensor:
     return tf.clip_by_value(starts, 0, tf.stack(_sizes(inputs)) - tf.stack(sizes))
 
 
-def _slice(inputs: tf.Tensor, start_indices: Any, shape: Any) -> tf.Tensor:
+def _slice(inputs: Tensor, start_indices: Any, shape: Any) -> Tensor:
     sizes = (
         [d - s if n == -1 else n for d, s, n in zip(_sizes(inputs), start_indices, shape, strict=True)]
         if -1 in shape
@@ -137,7 +144,7 @@ def _slice(inputs: tf.Tensor, start_indices: Any, shape: Any) -> tf.Tensor:
     return tf.slice(inputs, _starts(inputs, start_indices, sizes), sizes)
 
 
-def _slice_update(inputs: tf.Tensor, start_indices: Any, updates: tf.Tensor) -> tf.Tensor:
+def _slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor:
     sizes = _sizes(updates)
     starts = _starts(inputs, start_indices, sizes)
     ranges = [starts[i] + tf.range(size) for i, size in enumerate(sizes)]
@@ -145,24 +152,24 @@ def _slice_update(inputs: tf.Tensor, start_indices: Any, updates: tf.Tensor) -> 
     return tf.tensor_scatter_nd_update(inputs, places, tf.cast(updates, inputs.dtype))
 
 
-def _sort(x: tf.Tensor, axis: int | None = -1) -> tf.Tensor:
+def _sort(x: Tensor, axis: int | None = -1) -> Tensor:
     return tf.sort(tf.reshape(x, [-1])) if axis is None else tf.sort(x, axis)
 
 
-def _argsort(x: tf.Tensor, axis: int | None = -1) -> tf.Tensor:
+def _argsort(x: Tensor, axis: int | None = -1) -> Tensor:
     x, axis = (tf.reshape(x, [-1]), 0) if axis is None else (x, axis)
     x = tf.cast(x, _SMALL.get(x.dtype, x.dtype))
     return tf.argsort(x, axis, stable=True)
 
 
-def _top_k(x: tf.Tensor, k: int, sorted: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+def _top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     if x.dtype == tf.bool:
         values, indices = tf.math.top_k(tf.cast(x, tf.int32), k)
         return tf.cast(values, tf.bool), indices
     return tuple(tf.math.top_k(x, k))
 
 
-def _searchsorted(sorted_sequence: tf.Tensor, values: tf.Tensor, side: str = "left") -> tf.Tensor:
+def _searchsorted(sorted_sequence: Tensor, values: Tensor, side: str = "left") -> Tensor:
     found = tf.searchsorted(sorted_sequence, tf.reshape(values, [-1]), side)
     return tf.reshape(found, tf.shape(values))
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from triceras.backends.base import Tensor
 from triceras.core.shapes import normalize_axes
 
 
-def _expand_dims(x: tf.Tensor, axis: Any) -> tf.Tensor:
+def _expand_dims(x: Tensor, axis: Any) -> Tensor:
     if isinstance(axis, int):
         return tf.expand_dims(x, axis)
     for a in normalize_axes(axis, x.shape.rank + len(axis)):
@@ -17,11 +18,11 @@ def _expand_dims(x: tf.Tensor, axis: Any) -> tf.Tensor:
     return x
 
 
-def _transpose(x: tf.Tensor, axes: Any = None) -> tf.Tensor:
+def _transpose(x: Tensor, axes: Any = None) -> Tensor:
     return tf.transpose(x, None if axes is None else [a % x.shape.rank for a in axes])
 
 
-def _split(x: tf.Tensor, indices_or_sections: Any, axis: int = 0) -> list[tf.Tensor]:
+def _split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     if isinstance(indices_or_sections, int):
         return tf.split(x, indices_or_sections, axis)
     size = x.shape[axis]
@@ -33,7 +34,7 @@ def _split(x: tf.Tensor, indices_or_sections: Any, axis: int = 0) -> list[tf.Ten
     return tf.split(x, [*sizes, last], axis)
 
 
-def _repeat(x: tf.Tensor, repeats: Any, axis: int | None = None) -> tf.Tensor:
+def _repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
     if isinstance(repeats, int):
@@ -45,7 +46,7 @@ def _repeat(x: tf.Tensor, repeats: Any, axis: int | None = None) -> tf.Tensor:
     return tf.gather(x, [i for i, count in enumerate(counts) for _ in range(count)], axis=axis)
 
 
-def _tile(x: tf.Tensor, repeats: Any) -> tf.Tensor:
+def _tile(x: Tensor, repeats: Any) -> Tensor:
     counts = [repeats] if isinstance(repeats, int) else list(repeats)
     rank = x.shape.rank
     if len(counts) > rank:
@@ -53,23 +54,23 @@ def _tile(x: tf.Tensor, repeats: Any) -> tf.Tensor:
     return tf.tile(x, [1] * (rank - len(counts)) + counts)
 
 
-def _padded(x: tf.Tensor, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> tf.Tensor:
+def _padded(x: Tensor, pad_width: Any, mode: Any = "constant", constant_values: Any = None) -> Tensor:
     if mode == "constant":
         return tf.pad(x, pad_width, constant_values=tf.cast(constant_values or 0, x.dtype))
     while any(before or after for before, after in pad_width):
         # TensorFlow mirrors an axis at most once: longer paddings go in several rounds.
         limits = [d - 1 if mode == "reflect" else d for d in x.shape]
         step = [(min(a, n), min(b, n)) for (a, b), n in zip(pad_width, limits, strict=True)]
-        x = tf.pad(x, step, mode.upper())
+        x = tf.pad(x, step, mode.upper())  # pyright: ignore[reportArgumentType]  # annotated as a literal
         pad_width = [(a - c, b - d) for (a, b), (c, d) in zip(pad_width, step, strict=True)]
     return x
 
 
-def _flip(x: tf.Tensor, axis: Any = None) -> tf.Tensor:
+def _flip(x: Tensor, axis: Any = None) -> Tensor:
     return tf.reverse(x, list(normalize_axes(axis, x.shape.rank)))
 
 
-def _roll(x: tf.Tensor, shift: Any, axis: Any = None) -> tf.Tensor:
+def _roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
     if axis is None:
         return tf.reshape(tf.roll(tf.reshape(x, [-1]), shift, 0), tf.shape(x))
     if not isinstance(axis, int) and isinstance(shift, int):

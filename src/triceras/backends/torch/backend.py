@@ -11,7 +11,7 @@ import torch
 
 from triceras import tree
 from triceras.backends import registry, tables
-from triceras.backends.base import Backend, Spec, StepLoop
+from triceras.backends.base import Backend, Spec, StepLoop, known_sizes
 from triceras.backends.torch.kernels import OPTIMIZER_KERNELS
 from triceras.backends.torch.loop import TorchLoop
 from triceras.backends.torch.native import LayerMixin, VariableMixin
@@ -98,7 +98,7 @@ class TorchBackend(Backend):
         from torch._subclasses.fake_tensor import FakeTensorMode
 
         with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-            result = function(*(torch.empty(s.shape, dtype=DTYPES[s.dtype], device=device()) for s in specs))
+            result = function(*(torch.empty(known_sizes(s), dtype=DTYPES[s.dtype], device=device()) for s in specs))
         return tree.map_structure(
             lambda x: Spec(tuple(x.shape), NAMES[x.dtype]) if isinstance(x, torch.Tensor) else x, result
         )
@@ -119,9 +119,9 @@ class TorchBackend(Backend):
         return torch.no_grad()
 
     def step_loop(
-        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool = True
+        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool | None = None
     ) -> StepLoop:
-        return TorchLoop(self, step, variables, constants, capture=jit)
+        return TorchLoop(self, step, variables, constants, capture=jit is not False)
 
 
 def _detach(x: Any) -> Any:

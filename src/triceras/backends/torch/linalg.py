@@ -32,7 +32,7 @@ def _tensordot(xs: Sequence[torch.Tensor], axes: Any) -> torch.Tensor:
     if isinstance(axes, int):
         return torch.tensordot(xs[0], xs[1], axes)
     first, second = ([a] if isinstance(a, int) else list(a) for a in axes)
-    return torch.tensordot(xs[0], xs[1], (first, second))
+    return torch.tensordot(xs[0], xs[1], (first, second))  # pyright: ignore[reportArgumentType]  # annotated as an int
 
 
 @_counted

@@ -38,6 +38,12 @@ class LayerMixin(torch.nn.Module):
         elif isinstance(value, torch.nn.Module):
             self._modules[name] = value
 
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(type(self), name, None)
+        if isinstance(found, property) and found.fget is not None:
+            return found.fget(self)  # it raised an AttributeError, which says more than "no attribute" would
+        return super().__getattr__(name)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer."""
         return self(*args, **kwargs)  # type: ignore[misc]

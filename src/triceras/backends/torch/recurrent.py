@@ -45,7 +45,12 @@ def _onednn(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor) ->
 
 @_onednn.register_fake
 def _(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor) -> Any:
-    return x.new_empty(*x.shape[:2], h.shape[1]), h.new_empty(h.shape), c.new_empty(c.shape), x.new_empty(0, dtype=torch.uint8)
+    return (
+        x.new_empty(*x.shape[:2], h.shape[1]),
+        h.new_empty(h.shape),
+        c.new_empty(c.shape),
+        x.new_empty(0, dtype=torch.uint8),
+    )
 
 
 @torch.library.custom_op("triceras::lstm_gradient", mutates_args=())
@@ -217,7 +222,9 @@ def _(d_hs: Tensor, inputs: list[Tensor], hs: Tensor) -> list[Tensor]:
 
 
 _opaque(
-    "simple_rnn_loop", _simple_loop, lambda g, inputs, outputs: tuple(_simple_loop_gradient(g[0], list(inputs), outputs[0]))
+    "simple_rnn_loop",
+    _simple_loop,
+    lambda g, inputs, outputs: tuple(_simple_loop_gradient(g[0], list(inputs), outputs[0])),
 )
 
 
@@ -250,7 +257,9 @@ def gru(x: Tensor, h: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Te
     """See ``ops/recurrent.py``."""
     if x.is_cuda:
         parts = [p.split(h.shape[1], -1) for p in (kernel, recurrent_kernel, bias, recurrent_bias)]
-        weights = [torch.cat((r, z, n), -1).t().contiguous() if z.ndim > 1 else torch.cat((r, z, n)) for z, r, n in parts]
+        weights = [
+            torch.cat((r, z, n), -1).t().contiguous() if z.ndim > 1 else torch.cat((r, z, n)) for z, r, n in parts
+        ]
         return torch.gru(x, h[None], weights, True, 1, 0.0, True, False, False)[0]
     return _gru_loop(_projected(x, kernel, bias), h, recurrent_kernel, recurrent_bias)[0]
 

@@ -128,7 +128,9 @@ class MultiHeadAttention(Layer):
                 f"Layer {self.path!r} expects a query, value and key with the same number of axes, at least 3; received the "
                 f"shapes {tuple(query_shape)}, {tuple(value_shape)} and {tuple(key_shape)}."
             )
-        if any(a is not None and b is not None and a != b for a, b in zip(value_shape[1:-1], key_shape[1:-1], strict=True)):
+        if any(
+            a is not None and b is not None and a != b for a, b in zip(value_shape[1:-1], key_shape[1:-1], strict=True)
+        ):
             raise ValueError(
                 f"Layer {self.path!r} expects a value and a key of the same length, received the shapes "
                 f"{tuple(value_shape)} and {tuple(key_shape)}."
@@ -220,7 +222,9 @@ class MultiHeadAttention(Layer):
         scale = 1 / math.sqrt(self._key_dim)
         if not scores and not (training and self._dropout > 0):
             flash = self._flash_attention
-            return ops.dot_product_attention(q, k, v, mask=mask, scale=scale, is_causal=causal, flash_attention=flash), None
+            return ops.dot_product_attention(
+                q, k, v, mask=mask, scale=scale, is_causal=causal, flash_attention=flash
+            ), None
         if causal:
             rows, columns = ops.arange(ops.shape(q)[1]), ops.arange(ops.shape(k)[1])
             mask = _both(mask, ops.greater_equal(ops.expand_dims(rows, 1), columns))
@@ -262,9 +266,12 @@ class MultiHeadAttention(Layer):
             "seed": self.seed,
         }
 
+
 def _fresh(initializer: Any) -> Any:
     """An initializer of its own for each product, so that one that draws doesn't give all the same values."""
-    return type(initializer).from_config(initializer.get_config()) if hasattr(initializer, "get_config") else initializer
+    return (
+        type(initializer).from_config(initializer.get_config()) if hasattr(initializer, "get_config") else initializer
+    )
 
 
 def _both(a: Any, b: Any) -> Any:

@@ -44,7 +44,9 @@ class BaseDepthwiseConv(Layer):
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if not isinstance(depth_multiplier, int) or depth_multiplier < 1:
-            raise ValueError(f"Layer {self.name!r}: depth_multiplier is a positive integer, received {depth_multiplier!r}.")
+            raise ValueError(
+                f"Layer {self.name!r}: depth_multiplier is a positive integer, received {depth_multiplier!r}."
+            )
         self.rank = rank
         self.depth_multiplier = depth_multiplier
         self.kernel_size = per_axis("kernel_size", kernel_size, rank)

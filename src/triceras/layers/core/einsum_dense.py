@@ -121,7 +121,9 @@ class EinsumDense(Layer):
             return None
         unknown = [label for label in self.bias_axes if label not in named]
         if unknown:
-            raise ValueError(f"Layer {self.path!r}: bias_axes={self.bias_axes!r} aren't all in the outputs {outputs!r}.")
+            raise ValueError(
+                f"Layer {self.path!r}: bias_axes={self.bias_axes!r} aren't all in the outputs {outputs!r}."
+            )
         first = min(named.index(label) for label in self.bias_axes)
         shape = tuple(sizes[label] if label in self.bias_axes else 1 for label in named[first:])
         return shape + (1,) * elided if outputs.endswith("...") else shape
@@ -163,7 +165,9 @@ def _parse(equation: str, where: str) -> tuple[str, str, str]:
         )
     inputs, kernel, outputs = found.groups()
     if ("..." in inputs) != ("..." in outputs):
-        raise ValueError(f"Layer {where!r}: an ellipsis stands in the inputs and in the outputs, received {equation!r}.")
+        raise ValueError(
+            f"Layer {where!r}: an ellipsis stands in the inputs and in the outputs, received {equation!r}."
+        )
     return inputs, kernel, outputs
 
 

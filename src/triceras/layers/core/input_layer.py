@@ -46,7 +46,9 @@ class InputLayer(Layer):
             batch_shape = input_tensor.shape
             dtype = dtype or input_tensor.dtype
         if (shape is None) == (batch_shape is None):
-            raise ValueError(f"Pass shape or batch_shape, one of them; received shape={shape}, batch_shape={batch_shape}.")
+            raise ValueError(
+                f"Pass shape or batch_shape, one of them; received shape={shape}, batch_shape={batch_shape}."
+            )
         if batch_shape is None:
             batch_shape = (batch_size, *standardize_shape(shape))
         self._batch_shape = standardize_shape(batch_shape)

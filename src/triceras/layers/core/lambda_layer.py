@@ -14,7 +14,7 @@ from triceras.layers.layer import Layer
 class Lambda(Layer):
     """Applies a function to its inputs.
 
-    A named function that is registered (``register_keras_serializable``) can be saved; a lambda can't, since files hold no code.
+    A named function that is registered (``register_keras_serializable``) can be saved; a lambda can't: files hold no code.
 
     Args:
         function: ``function(inputs, **arguments)``; it may also take ``mask`` and ``training``.

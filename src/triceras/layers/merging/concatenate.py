@@ -40,7 +40,9 @@ class Concatenate(Merge):
         axis = self.axis % rank
         for shape in shapes[1:]:
             fits = len(shape) == rank and all(
-                a == b or a is None or b is None for i, (a, b) in enumerate(zip(shape, shapes[0], strict=True)) if i != axis
+                a == b or a is None or b is None
+                for i, (a, b) in enumerate(zip(shape, shapes[0], strict=True))
+                if i != axis
             )
             if not fits:
                 raise ValueError(

@@ -31,7 +31,9 @@ class Normalization(Layer):
         [[1.0]]
     """
 
-    def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
         self.axis = axes
@@ -51,7 +53,9 @@ class Normalization(Layer):
         rank = len(input_shape)
         kept = sorted(a % rank for a in self.axis)
         if any(input_shape[a] is None for a in kept):
-            raise ValueError(f"Layer {self.path!r}: the sizes of axes {self.axis} must be known, received {input_shape}.")
+            raise ValueError(
+                f"Layer {self.path!r}: the sizes of axes {self.axis} must be known, received {input_shape}."
+            )
         self._kept = kept
         self._reduced = tuple(a for a in range(rank) if a not in kept)
         self._broadcast = tuple(input_shape[a] if a in kept else 1 for a in range(rank))

@@ -31,7 +31,9 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
         if shape.count(-1) > 1 or any(not isinstance(d, int) or d < -1 for d in shape):
-            raise ValueError(f"Layer {self.name!r}: target_shape has sizes and at most one -1, received {target_shape!r}.")
+            raise ValueError(
+                f"Layer {self.name!r}: target_shape has sizes and at most one -1, received {target_shape!r}."
+            )
         self.target_shape = shape
         self.built = True
 

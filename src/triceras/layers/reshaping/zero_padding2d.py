@@ -19,7 +19,9 @@ def pairs_per_axis(name: str, value: Any, rank: int) -> tuple[tuple[int, int], .
         ValueError: it is none of these.
     """
     values = (value,) * rank if isinstance(value, int) else tuple(value) if hasattr(value, "__iter__") else ()
-    pairs = tuple((v, v) if isinstance(v, int) else tuple(v) if hasattr(v, "__iter__") else () for v in values)
+    pairs: tuple[Any, ...] = tuple(
+        (v, v) if isinstance(v, int) else tuple(v) if hasattr(v, "__iter__") else () for v in values
+    )
     if len(pairs) != rank or any(len(p) != 2 or any(not isinstance(n, int) or n < 0 for n in p) for p in pairs):
         raise ValueError(
             f"{name} is an integer of at least 0, {rank} of them, or {rank} pairs of them, received {value!r}."

@@ -41,7 +41,12 @@ class Bidirectional(Layer):
     """
 
     def __init__(
-        self, layer: Any, merge_mode: str | None = "concat", weights: Any = None, backward_layer: Any = None, **kwargs: Any
+        self,
+        layer: Any,
+        merge_mode: str | None = "concat",
+        weights: Any = None,
+        backward_layer: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if merge_mode is not None and merge_mode not in _MERGES:
@@ -70,7 +75,9 @@ class Bidirectional(Layer):
     def _check_pair(self) -> None:
         forward, backward = self.forward_layer, self.backward_layer
         if forward.go_backwards == backward.go_backwards:
-            raise ValueError(f"Layer {self.name!r}: layer and backward_layer go the same way; one needs go_backwards=True.")
+            raise ValueError(
+                f"Layer {self.name!r}: layer and backward_layer go the same way; one needs go_backwards=True."
+            )
         for name in ("stateful", "return_sequences", "return_state"):
             if getattr(forward, name) != getattr(backward, name):
                 raise ValueError(

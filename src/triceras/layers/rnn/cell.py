@@ -43,6 +43,9 @@ class RecurrentCell(Layer):
 
     #: The columns of the kernels in units.
     gates = 1
+    activation: Any
+    recurrent_activation: Any
+    bias_initializer: Any
 
     def __init__(
         self,

@@ -96,7 +96,8 @@ class LSTMCell(RecurrentCell):
     def fused(self, sequence: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
         if self.activation is not activations.tanh or self.recurrent_activation is not activations.sigmoid:
             return None
-        outputs, c = recurrent.lstm(sequence, *states, self.kernel, self.recurrent_kernel, self.bias)
+        h, c = states
+        outputs, c = recurrent.lstm(sequence, h, c, self.kernel, self.recurrent_kernel, self.bias)
         return outputs, [outputs[-1], c]
 
     def arguments(self) -> dict[str, Any]:

@@ -110,9 +110,13 @@ class RNN(Layer):
 
     # ---- the call ---------------------------------------------------------------------------------------------------
 
-    def call(self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: bool | None = False) -> Any:
+    def call(
+        self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: bool | None = False
+    ) -> Any:
         if self.unroll and sequences.shape[1] is None:
-            raise ValueError(f"Layer {self.path!r} can't unroll a sequence of unknown length: its shape is {sequences.shape}.")
+            raise ValueError(
+                f"Layer {self.path!r} can't unroll a sequence of unknown length: its shape is {sequences.shape}."
+            )
         if isinstance(mask, list | tuple):
             mask = mask[0]
         states = self._first_states(sequences, initial_state)

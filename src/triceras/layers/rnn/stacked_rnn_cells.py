@@ -31,7 +31,9 @@ class StackedRNNCells(Layer):
     @property
     def state_size(self) -> list[Any]:
         """The state sizes of the cells."""
-        return [cell.state_size if not isinstance(cell.state_size, list) else list(cell.state_size) for cell in self.cells]
+        return [
+            cell.state_size if not isinstance(cell.state_size, list) else list(cell.state_size) for cell in self.cells
+        ]
 
     @property
     def output_size(self) -> Any:

@@ -1,0 +1,219 @@
+"""Callbacks: when they are called, with what, and what each does."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import triceras
+from triceras import callbacks, layers
+from triceras.backends import registry
+from triceras.backends.registry import Backend, backend_scope
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(24, 3)).astype("float32")
+Y = (X @ RNG.normal(size=(3, 1))).astype("float32")
+
+
+@pytest.fixture(params=[name for name in registry.available_backends() if name != "numpy"])
+def training_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    with backend_scope(request.param) as current:
+        yield current
+
+
+def model(rate: float = 0.05) -> triceras.Model:
+    triceras.utils.set_random_seed(1)
+    made = triceras.Sequential([triceras.Input((3,)), layers.Dense(1)], name="net")
+    made.compile(triceras.optimizers.SGD(rate), "mse", metrics=["mae"])
+    return made
+
+
+class Recorder(callbacks.Callback):
+    """Writes down every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+        self.logs: dict[str, object] = {}
+
+
+def _recording(name: str) -> object:
+    def method(self: Recorder, *args: object) -> None:
+        self.calls.append(name.removeprefix("on_"))
+        self.logs[name] = args[-1]
+
+    return method
+
+
+KINDS = [f"{kind}{batch}_{when}" for kind in ("train", "test", "predict") for batch in ("", "_batch") for when in ("begin", "end")]
+for _name in (*(f"on_{kind}" for kind in KINDS), "on_epoch_begin", "on_epoch_end"):
+    setattr(Recorder, _name, _recording(_name))
+
+
+def test_the_order_of_calls(training_backend: Backend) -> None:
+    recorder = Recorder()
+    model().fit(X, Y, batch_size=12, verbose=0, callbacks=[recorder], validation_data=(X[:5], Y[:5]))
+    batch = ["train_batch_begin", "train_batch_end"]
+    test = ["test_begin", "test_batch_begin", "test_batch_end", "test_end"]
+    assert recorder.calls == ["train_begin", "epoch_begin", *batch, *batch, *test, "epoch_end", "train_end"]
+    assert set(recorder.logs["on_epoch_end"]) == {"loss", "mae", "val_loss", "val_mae"}  # type: ignore[call-overload]
+    assert set(recorder.logs["on_train_batch_end"]) == {"loss", "mae"}  # type: ignore[call-overload]
+    assert all(isinstance(v, float) for v in recorder.logs["on_epoch_end"].values())  # type: ignore[attr-defined]
+    assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2}
+    assert recorder.model.name == "net"
+
+
+def test_evaluate_and_predict_call_too(training_backend: Backend) -> None:
+    recorder = Recorder()
+    net = model()
+    net.evaluate(X, Y, batch_size=12, verbose=0, callbacks=[recorder])
+    net.predict(X, batch_size=24, verbose=0, callbacks=[recorder])
+    test = ["test_begin", *["test_batch_begin", "test_batch_end"] * 2, "test_end"]
+    assert recorder.calls == [*test, "predict_begin", "predict_batch_begin", "predict_batch_end", "predict_end"]
+
+
+def test_history_and_lambda(training_backend: Backend) -> None:
+    seen: list[tuple[object, ...]] = []
+    watcher = callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, logs["loss"])),
+        on_train_batch_end=lambda batch, logs: seen.append((batch,)),
+        on_train_end=lambda logs: seen.append(("end",)),
+    )
+    history = model().fit(X, Y, batch_size=12, epochs=2, verbose=0, callbacks=watcher)
+    losses = history.history["loss"]
+    assert seen == [(0,), (1,), (0, losses[0]), (0,), (1,), (1, losses[1]), ("end",)]
+
+
+def test_own_history_is_used(training_backend: Backend) -> None:
+    own = callbacks.History()
+    assert model().fit(X, Y, verbose=0, callbacks=[own]) is own
+
+
+def test_early_stopping_restores_the_best_weights(training_backend: Backend) -> None:
+    net = model(rate=0.3)
+    figures = iter([3.0, 1.0, 2.0, 2.5, 0.1])
+    kept: list[np.ndarray] = []
+
+    class Feeds(callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            (logs or {})["figure"] = next(figures)
+            kept.append(self.model.get_weights()[0])
+
+    stopper = callbacks.EarlyStopping("figure", patience=2, restore_best_weights=True, mode="min")
+    history = net.fit(X, Y, epochs=10, verbose=0, callbacks=[Feeds(), stopper])
+    assert history.epoch == [0, 1, 2, 3]
+    assert stopper.stopped_epoch == 3
+    np.testing.assert_array_equal(net.get_weights()[0], kept[1])
+    assert not np.array_equal(kept[1], kept[3])
+
+
+@pytest.mark.parametrize(
+    "options, epochs",
+    [
+        ({"patience": 0}, 2),
+        ({"patience": 0, "mode": "max"}, 3),
+        ({"patience": 0, "start_from_epoch": 2}, 4),
+        ({"patience": 0, "baseline": 0.5}, 2),
+        ({"patience": 0, "min_delta": 10.0}, 2),
+    ],
+)
+def test_early_stopping_options(options: dict[str, object], epochs: int) -> None:
+    figures = [1.0, 2.0, 1.5, 1.7, 1.6, 1.65]
+
+    class Feeds(callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            (logs or {})["figure"] = figures[epoch]
+
+    with backend_scope("torch"):
+        stopper = callbacks.EarlyStopping("figure", **options)
+        history = model().fit(X, Y, epochs=6, verbose=0, callbacks=[Feeds(), stopper])
+    assert len(history.epoch) == epochs
+
+
+def test_a_figure_that_is_not_there(training_backend: Backend) -> None:
+    with pytest.warns(UserWarning, match="val_loss.*loss"):
+        model().fit(X, Y, verbose=0, callbacks=[callbacks.EarlyStopping()])
+
+
+def test_schedules_by_epoch(training_backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
+    scheduler = callbacks.LearningRateScheduler(lambda epoch, rate: 0.1 if epoch == 0 else rate / 2, verbose=1)
+    net = model()
+    history = net.fit(X, Y, epochs=3, verbose=0, callbacks=[scheduler])
+    np.testing.assert_allclose(history.history["learning_rate"], [0.1, 0.05, 0.025], rtol=1e-6)
+    assert float(net.optimizer.learning_rate) == pytest.approx(0.025)
+    assert "Epoch 3: LearningRateScheduler sets the learning rate to" in capsys.readouterr().out
+    assert model().fit(X, Y, verbose=0, callbacks=[callbacks.LearningRateScheduler(lambda epoch: 0.3)]).history[
+        "learning_rate"
+    ] == pytest.approx([0.3])
+    with pytest.raises(ValueError, match="must return a number, received 'fast'"):
+        model().fit(X, Y, verbose=0, callbacks=[callbacks.LearningRateScheduler(lambda epoch: "fast")])
+
+
+def test_checkpoints(training_backend: Backend, tmp_path: pathlib.Path) -> None:
+    net = model()
+    every = callbacks.ModelCheckpoint(tmp_path / "all" / "{epoch:02d}-{loss:.3f}.keras")
+    weights = callbacks.ModelCheckpoint(tmp_path / "last.weights.h5", save_weights_only=True)
+    best = callbacks.ModelCheckpoint(tmp_path / "best.keras", monitor="loss", save_best_only=True, mode="max")
+    batches = callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}.keras", save_freq=2)
+    history = net.fit(X, Y, batch_size=6, epochs=2, verbose=0, callbacks=[every, weights, best, batches])
+    names = sorted(p.name for p in (tmp_path / "all").iterdir())
+    assert names == [f"{i + 1:02d}-{loss:.3f}.keras" for i, loss in enumerate(history.history["loss"])]
+    assert sorted(p.name for p in tmp_path.glob("?-?.keras")) == ["1-2.keras", "1-4.keras", "2-2.keras", "2-4.keras"]
+    again = triceras.models.load_model(tmp_path / "all" / names[-1])
+    np.testing.assert_allclose(again.predict(X, verbose=0), net.predict(X, verbose=0), rtol=1e-6)
+    first = triceras.models.load_model(tmp_path / "best.keras")
+    assert not np.allclose(first.predict(X, verbose=0), net.predict(X, verbose=0), rtol=1e-6)
+    other = model()
+    other.load_weights(tmp_path / "last.weights.h5")
+    np.testing.assert_array_equal(other.get_weights()[0], net.get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"filepath": "x.txt"}, r"must end in '.keras', received filepath='x.txt'"),
+        ({"filepath": "x.keras", "save_weights_only": True}, r"must end in '.weights.h5'"),
+        ({"filepath": "x.keras", "save_freq": "batch"}, "'epoch' or a number of batches, received 'batch'"),
+    ],
+)
+def test_checkpoint_misuse(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        callbacks.ModelCheckpoint(**arguments)
+
+
+def test_stop_training_ends_at_once(training_backend: Backend) -> None:
+    class Stops(callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            self.model.stop_training = batch == 1
+
+    recorder = Recorder()
+    history = model().fit(X, Y, batch_size=6, epochs=4, verbose=0, callbacks=[recorder, Stops()])
+    assert history.epoch == [0]
+    assert recorder.calls.count("train_batch_end") == 2
+
+
+def test_progress(training_backend: Backend, capsys: pytest.CaptureFixture[str]) -> None:
+    model().fit(X, Y, epochs=2, batch_size=12, verbose=1)
+    shown = capsys.readouterr().out
+    assert "Epoch 1/2" in shown
+    assert "2/2" in shown
+    assert "loss" in shown
+    model().fit(X, Y, epochs=2, batch_size=12, verbose=2)
+    assert "Epoch 2/2" in capsys.readouterr().out
+    model().evaluate(X, Y, verbose=1)
+    assert "loss" in capsys.readouterr().out
+    model().fit(X, Y, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+def test_callback_list_by_itself() -> None:
+    recorder = Recorder()
+    listing = callbacks.CallbackList([recorder], add_history=True)
+    listing.append(callbacks.LambdaCallback())
+    listing.on_epoch_begin(0)
+    listing.on_epoch_end(0, {"loss": 1.0})
+    assert recorder.calls == ["epoch_begin", "epoch_end"]
+    assert len(listing.callbacks) == 3
