@@ -1,4 +1,4 @@
-"""The workloads as a PyTorch user writes them: ``nn.Module``, ``torch.optim``, a plain loop; eager or under ``torch.compile``."""
+"""The workloads as a PyTorch user writes them: ``nn.Module``, ``torch.optim``, a plain loop, eager or compiled."""
 
 from __future__ import annotations
 

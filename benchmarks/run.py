@@ -54,10 +54,9 @@ def row(figure: str, results: dict[str, dict[str, float]]) -> str:
     key = {"fit": "step_ms", "predict": "predict_ms", "call": "call_us"}[figure]
     ours = results.get("triceras", {}).get(key)
     cells = [f"{results[i][key]:.3f}" if results.get(i) else "-" for i in IMPLEMENTATIONS[figure]]
-    ratios = []
     natives = [results[i][key] for i in ("native", "compiled") if results.get(i)]
-    for reference in (results.get("keras", {}).get(key), min(natives) if natives else None):
-        ratios.append(f"{ours / reference:.2f}" if ours and reference else "-")
+    references = results.get("keras", {}).get(key), min(natives) if natives else None
+    ratios = [f"{ours / reference:.2f}" if ours and reference else "-" for reference in references]
     if figure == "fit" and results.get("triceras") and results.get("keras"):
         ratios.append(f"{results['triceras']['first_s']:.2f}/{results['keras']['first_s']:.2f} s")
         ratios.append(f"{results['triceras']['first_s'] / results['keras']['first_s']:.2f}")

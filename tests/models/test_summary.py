@@ -30,8 +30,17 @@ def text(of: triceras.Model, **options: object) -> str:
 
 def test_text(backend: Backend) -> None:
     shown = text(model())
-    for expected in ('Model: "whole"', "wide (Dense)", "(None, 4)", "sum (Add)", "Connected to", "side[0][0]", "Total params: 62",
-                     "Trainable params: 56", "Non-trainable params: 6"):  # fmt: skip
+    for expected in (
+        'Model: "whole"',
+        "wide (Dense)",
+        "(None, 4)",
+        "sum (Add)",
+        "Connected to",
+        "side[0][0]",
+        "Total params: 62",
+        "Trainable params: 56",
+        "Non-trainable params: 6",
+    ):
         assert expected in shown, shown
     assert "deep" not in shown
 

@@ -18,7 +18,9 @@ ROWS = {
     "RandomNormal": ({"mean": 1.0, "stddev": 0.5, "seed": 1}, 1.0, 0.5),
     "RandomUniform": ({"minval": -1.0, "maxval": 3.0, "seed": 1}, 1.0, 4 / np.sqrt(12)),
     "TruncatedNormal": ({"stddev": 0.5, "seed": 1}, 0.0, 0.5 * 0.8796),
-    "VarianceScaling": ({"scale": 2.0, "mode": "fan_avg", "distribution": "untruncated_normal", "seed": 1}, 0.0, np.sqrt(2 / 150)),
+    "VarianceScaling": (
+        {"scale": 2.0, "mode": "fan_avg", "distribution": "untruncated_normal", "seed": 1}, 0.0, np.sqrt(2 / 150)
+    ),
     "GlorotUniform": ({"seed": 1}, 0.0, np.sqrt(1 / 150)),
     "GlorotNormal": ({"seed": 1}, 0.0, np.sqrt(1 / 150)),
     "HeNormal": ({"seed": 1}, 0.0, np.sqrt(2 / 200)),

@@ -72,7 +72,10 @@ MISTAKES: dict[str, tuple[Callable[[], object], str]] = {
     "generator is used up": (lambda: model().fit(iter([(X, Y)]), epochs=2, verbose=0), "The data ran out"),
     "batch of four": (lambda: model().fit(iter([(X, Y, X, Y)])), "received a tuple of 4"),
     "batch size": (lambda: model().fit(X, Y, batch_size=0), "batch_size is a positive integer, received 0"),
-    "validation split": (lambda: model().fit(X, Y, validation_split=1.5), "validation_split lies between 0 and 1, received 1.5"),
+    "validation split": (
+        lambda: model().fit(X, Y, validation_split=1.5),
+        "validation_split lies between 0 and 1, received 1.5",
+    ),
     "empty validation": (lambda: model().fit(X[:1], Y[:1], validation_split=0.5), "leaves one part empty"),
     "class and sample weights": (
         lambda: model().fit(X, Y, class_weight={0: 1.0}, sample_weight=np.ones(8)),

@@ -94,7 +94,11 @@ WAYS: dict[str, tuple[dict[str, object], dict[str, object], set[str]]] = {
     "sample weights": ({}, {"sample_weight": np.linspace(0, 1, 50)}, {"loss"}),
     "validation split": ({}, {"validation_split": 0.2}, {"loss", "val_loss"}),
     "validation data": ({"metrics": ["mae"]}, {"validation_data": (X[:7], Y[:7])}, {"loss", "val_loss", "mae", "val_mae"}),
-    "validation weights": ({}, {"validation_data": (X[:7], Y[:7], np.arange(7)), "validation_batch_size": 3}, {"loss", "val_loss"}),
+    "validation weights": (
+        {},
+        {"validation_data": (X[:7], Y[:7], np.arange(7)), "validation_batch_size": 3},
+        {"loss", "val_loss"},
+    ),
     "steps per epoch": ({}, {"steps_per_epoch": 2, "batch_size": 10}, {"loss"}),
     "steps per execution": ({"steps_per_execution": 3}, {"batch_size": 8}, {"loss"}),
     "automatic steps": ({"steps_per_execution": "auto"}, {"batch_size": 8}, {"loss"}),

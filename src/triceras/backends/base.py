@@ -154,7 +154,12 @@ class Backend:
         return function
 
     def step_loop(
-        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool | None = None
+        self,
+        step: Callable[..., Any],
+        variables: Sequence[Any],
+        constants: Sequence[Any] = (),
+        *,
+        jit: bool | None = None,
     ) -> StepLoop:
         """A pure step over the values of some variables, to be run once or many times in one call.
 

@@ -111,7 +111,12 @@ class JaxBackend(Backend):
         return jax.jit(function) if jit else function
 
     def step_loop(
-        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool | None = None
+        self,
+        step: Callable[..., Any],
+        variables: Sequence[Any],
+        constants: Sequence[Any] = (),
+        *,
+        jit: bool | None = None,
     ) -> StepLoop:
         return (StepLoop if jit is False else JaxLoop)(self, step, variables, constants)
 

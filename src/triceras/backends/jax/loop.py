@@ -26,7 +26,9 @@ class JaxLoop(StepLoop):
             rows = index[i]
             return step(values, constants, [array[rows] for array in data])[0]
 
-        def many(values: list[Any], constants: list[Any], data: list[Any], index: Any, start: Any, stop: Any) -> list[Any]:
+        def many(
+            values: list[Any], constants: list[Any], data: list[Any], index: Any, start: Any, stop: Any
+        ) -> list[Any]:
             return jax.lax.fori_loop(start, stop, lambda i, values: indexed(values, constants, data, index, i), values)
 
         self._one = jax.jit(step, donate_argnums=0)

@@ -122,7 +122,12 @@ class TensorFlowBackend(Backend):
         return tf.function(function, jit_compile=jit, autograph=False, reduce_retracing=True)
 
     def step_loop(
-        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool | None = None
+        self,
+        step: Callable[..., Any],
+        variables: Sequence[Any],
+        constants: Sequence[Any] = (),
+        *,
+        jit: bool | None = None,
     ) -> StepLoop:
         return TensorFlowLoop(self, step, variables, constants, jit)
 

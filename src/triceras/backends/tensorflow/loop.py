@@ -10,9 +10,10 @@ import tensorflow as tf
 
 from triceras.backends.base import Backend, StepLoop
 
-
 #: What XLA computes slower than TensorFlow's own kernels on a CPU, by a factor of 2 to 4 (tensorflow 2.21).
-SLOW_UNDER_XLA = frozenset(("Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2"))
+SLOW_UNDER_XLA = frozenset(
+    ("Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2")
+)
 
 
 class TensorFlowLoop(StepLoop):

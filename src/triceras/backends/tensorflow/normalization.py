@@ -76,8 +76,27 @@ def _rms_normalization(
     return _over(x, scale, None, axis, epsilon, False)
 
 
+def _fused_batch_norm(x: tf.Tensor, gamma: Any, beta: Any, epsilon: float) -> Any:
+    """TensorFlow's own kernel for images with channels last; its variance is the unbiased one."""
+    channels = x.shape[-1]
+    y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=tf.ones(channels) if gamma is None else gamma,
+        offset=tf.zeros(channels) if beta is None else beta,
+        mean=tf.zeros([0]),
+        variance=tf.zeros([0]),
+        epsilon=epsilon,
+        is_training=True,
+    )
+    count = tf.cast(tf.size(x) // channels, x.dtype)
+    return y, mean, variance * ((count - 1.0) / count)
+
+
 def _batch_norm(x: tf.Tensor, gamma: Any, beta: Any, axis: int, epsilon: float) -> Any:
     axis %= x.shape.rank
+    # Without XLA, which convolutions on a CPU do without, the formula's passes over memory cost more than the rest.
+    if x.shape.rank == 4 and axis == 3 and x.dtype == tf.float32 and x.shape[-1]:
+        return _fused_batch_norm(x, gamma, beta, epsilon)
     others = tuple(i for i in range(x.shape.rank) if i != axis)
     shape = [-1 if i == axis else 1 for i in range(x.shape.rank)]
     gamma, beta = (None if p is None else tf.reshape(p, shape) for p in (gamma, beta))

@@ -119,7 +119,12 @@ class TorchBackend(Backend):
         return torch.no_grad()
 
     def step_loop(
-        self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = (), *, jit: bool | None = None
+        self,
+        step: Callable[..., Any],
+        variables: Sequence[Any],
+        constants: Sequence[Any] = (),
+        *,
+        jit: bool | None = None,
     ) -> StepLoop:
         return TorchLoop(self, step, variables, constants, capture=jit is not False)
 
