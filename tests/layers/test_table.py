@@ -246,7 +246,7 @@ def keras_results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[st
     folder = tmp_path_factory.mktemp("keras")
     (folder / "cases").write_bytes(pickle.dumps(cases))
     root = pathlib.Path(__file__).parents[2]
-    environment = os.environ | {"KERAS_BACKEND": "numpy", "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"KERAS_BACKEND": "torch", "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "tests.layers.keras_reference", str(folder / "cases"), str(folder / "results")]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

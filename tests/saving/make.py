@@ -111,7 +111,9 @@ def loss_scaled() -> None:
 def nested() -> None:
     """A stack in a stack."""
     begin(13)
-    inner = keras.Sequential([layers.Dense(3), layers.Dense(3, name="foo"), layers.BatchNormalization(name="bnx")], name="inner_seq")
+    inner = keras.Sequential(
+        [layers.Dense(3), layers.Dense(3, name="foo"), layers.BatchNormalization(name="bnx")], name="inner_seq"
+    )
     model = keras.Sequential([layers.Input((4,)), layers.Dense(4, name="zzz"), inner, layers.Dense(2, name="aaa")])
     done("nested", model, normal(4, 4))
 
@@ -122,7 +124,11 @@ def normalized() -> None:
     norm, data = layers.Normalization(), rng.normal(3, 2, size=(20, 3)).astype("float32")
     norm.adapt(data)
     model = keras.Sequential(
-        [norm, layers.Dense(4, "swish"), layers.Dense(2, use_bias=False, kernel_constraint=keras.constraints.MaxNorm(2.0))]
+        [
+            norm,
+            layers.Dense(4, "swish"),
+            layers.Dense(2, use_bias=False, kernel_constraint=keras.constraints.MaxNorm(2.0)),
+        ]
     )
     model.compile("rmsprop", "mse")
     model.fit(data, normal(20, 2), verbose=0)
@@ -138,8 +144,8 @@ def embedded() -> None:
     pooled = layers.GlobalAveragePooling1D()(embedding(tokens))
     i = keras.Input((4,))
     head = keras.Model(i, [layers.Dense(3)(i), layers.Dense(2)(i)])
-    a1, b1 = head(pooled)
-    a2, b2 = head(state)
+    a1, _ = head(pooled)
+    _, b2 = head(state)
     out = layers.Concatenate()([a1, b2, ops.where(ops.equal(tokens, 0), 0.0, 1.0)])
     x = rng.integers(1, 9, (4, 5)).astype("int32")
     x[0, 3:] = 0

@@ -75,7 +75,9 @@ class Holder(triceras.Model):
 
 
 def stack() -> triceras.Model:
-    return triceras.Sequential([triceras.Input((4,)), layers.Dense(8, "relu"), layers.BatchNormalization(), layers.Dense(2)])
+    return triceras.Sequential(
+        [triceras.Input((4,)), layers.Dense(8, "relu"), layers.BatchNormalization(), layers.Dense(2)]
+    )
 
 
 def convolutional() -> triceras.Model:
@@ -99,7 +101,9 @@ def subclassed() -> triceras.Model:
 
 
 def mixed() -> triceras.Model:
-    return triceras.Sequential([triceras.Input((4,)), layers.Dense(4, dtype="bfloat16"), layers.Dense(2, dtype="mixed_float16")])
+    return triceras.Sequential(
+        [triceras.Input((4,)), layers.Dense(4, dtype="bfloat16"), layers.Dense(2, dtype="mixed_float16")]
+    )
 
 
 MODELS: dict[str, tuple[Callable[[], triceras.Model], object, float]] = {
@@ -152,15 +156,8 @@ def test_training_goes_on_where_it_was_on_any_backend(optimizer: str, tmp_path: 
             again = load_model(path)
             assert again.compiled
             assert int(again.optimizer.iterations.numpy()) == 2
-            again.reset_metrics()
-            model.reset_metrics()
             losses = [again.train_on_batch(X, Y, return_dict=True)["loss"] for _ in range(3)]
-        fresh = np.array(losses)
-        assert np.isfinite(fresh).all()
-        if reader == TRAINING[0]:
-            reference = fresh
-        np.testing.assert_allclose(fresh, reference, rtol=1e-4, err_msg=reader)
-    assert len(expected) == 3
+        np.testing.assert_allclose(losses, expected, rtol=1e-4, err_msg=reader)
     assert not load_model(path, compile=False).compiled
 
 
@@ -220,7 +217,9 @@ def test_keras_opens_our_files(tmp_path: pathlib.Path) -> None:
         a, b = triceras.Input((4,), name="a"), triceras.Input((4,), name="b")
         shared = layers.Dense(3)
         y = ops.where(shared(a) > 0, shared(b), ops.exp(shared(a)) - 1.0)
-        made["plain_graph"] = triceras.Model({"a": a, "b": b}, layers.Concatenate()([y, ops.sum(y, axis=-1, keepdims=True)]))
+        made["plain_graph"] = triceras.Model(
+            {"a": a, "b": b}, layers.Concatenate()([y, ops.sum(y, axis=-1, keepdims=True)])
+        )
         for name, model in made.items():
             data = {"a": X, "b": Y @ Y.T[:, :4]} if name == "plain_graph" else IMAGES if name == "convolutional" else X
             model.save(tmp_path / f"{name}.keras")
@@ -242,7 +241,9 @@ def test_custom_objects(backend: Backend, tmp_path: pathlib.Path) -> None:
 
     path = tmp_path / "model.keras"
     triceras.Sequential([triceras.Input((4,)), Unregistered(3.0)]).save(path)
-    with pytest.raises(ValueError, match="names 'Unregistered' of module None, which isn't registered. Pass custom_objects"):
+    with pytest.raises(
+        ValueError, match=r"names 'Unregistered' of module None, which isn't registered\. Pass custom_objects"
+    ):
         load_model(path)
     for again in (load_model(path, {"Unregistered": Unregistered}), _in_scope(path, {"Unregistered": Unregistered})):
         assert again.layers[0].factor == 3.0
@@ -272,7 +273,9 @@ def test_names_round_trip() -> None:
 # ---- whole or not at all ---------------------------------------------------------------------------------------------
 
 
-def test_a_failed_write_leaves_the_old_file(backend: Backend, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_file(
+    backend: Backend, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = stack()
     path, weights = tmp_path / "model.keras", tmp_path / "model.weights.h5"
     model.save(path)
@@ -293,9 +296,9 @@ def test_a_failed_write_leaves_the_old_file(backend: Backend, tmp_path: pathlib.
 def test_overwriting_and_folders(backend: Backend, tmp_path: pathlib.Path) -> None:
     model = stack()
     model.save(tmp_path / "model.keras")
-    with pytest.raises(FileExistsError, match="exists. Pass overwrite=True"):
+    with pytest.raises(FileExistsError, match=r"exists\. Pass overwrite=True"):
         model.save(tmp_path / "model.keras", overwrite=False)
-    with pytest.raises(FileNotFoundError, match="The folder .* doesn't exist. Make it first"):
+    with pytest.raises(FileNotFoundError, match=r"The folder .* doesn't exist\. Make it first"):
         model.save(tmp_path / "nowhere" / "model.keras")
     model.save(tmp_path / "folder", zipped=False)
     np.testing.assert_array_equal(load_model(tmp_path / "folder").get_weights()[0], model.get_weights()[0])
@@ -336,13 +339,13 @@ def test_missing_members(saved: pathlib.Path, member: str) -> None:
 
 def test_files_that_are_no_models(tmp_path: pathlib.Path) -> None:
     (tmp_path / "x.keras").write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="is no .keras archive"):
+    with pytest.raises(ValueError, match=r"is no \.keras archive"):
         load_model(tmp_path / "x.keras")
     with pytest.raises(FileNotFoundError, match="There is no file"):
         load_model(tmp_path / "y.keras")
-    with backend_scope("numpy"), pytest.raises(ValueError, match="ends in '.keras', received"):
+    with backend_scope("numpy"), pytest.raises(ValueError, match=r"ends in '\.keras', received"):
         stack().save(tmp_path / "model.txt")
-    with backend_scope("numpy"), pytest.raises(ValueError, match="ends in '.weights.h5', received"):
+    with backend_scope("numpy"), pytest.raises(ValueError, match=r"ends in '\.weights\.h5', received"):
         stack().save_weights(tmp_path / "model.h5")
 
 
@@ -377,7 +380,11 @@ def test_links_out_of_the_file(saved: pathlib.Path) -> None:
         del file[f"{WEIGHTS}/0"]
         file[WEIGHTS].create_dataset("0", (4, 8), "f4", external=[(str(secret), 0, 128)])
 
-    for change, message in ((external, "is a link"), (soft, "is a link"), (raw, "isn't a plain dataset: its bytes lie elsewhere")):
+    for change, message in (
+        (external, "is a link"),
+        (soft, "is a link"),
+        (raw, "isn't a plain dataset: its bytes lie elsewhere"),
+    ):
         with pytest.raises(ValueError, match=message):
             load_model(with_weights(saved, change))
 
@@ -406,7 +413,13 @@ def test_weights_of_other_shapes_and_numbers(saved: pathlib.Path) -> None:
         other.load_weights(saved.with_name("same.keras"), skip_mismatch=True)
 
 
-@pytest.mark.parametrize("text", ['{"module": "os", "class_name": "system", "config": {}}', '{"module": "keras.layers", "class_name": "Exec", "config": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"module": "os", "class_name": "system", "config": {}}',
+        '{"module": "keras.layers", "class_name": "Exec", "config": {}}',
+    ],
+)
 def test_a_config_cannot_name_code(saved: pathlib.Path, text: str) -> None:
     with pytest.raises(ValueError, match="which isn't registered"):
         load_model(rewritten(saved, lambda members: members.update({"config.json": text.encode()})))

@@ -116,9 +116,10 @@ def test_mistakes(training_backend: object, mistake: str) -> None:
 
 
 def test_targets_of_another_shape_name_both(training_backend: object) -> None:
-    with pytest.raises((ValueError, TypeError, RuntimeError), match=r"\(.*8, 3\)|\[8,3\]|shape") as caught:
+    with pytest.raises((ValueError, TypeError, RuntimeError), match=r"shape|size") as caught:
         model().fit(X, np.ones((8, 3), np.float32), verbose=0)
-    assert "3" in str(caught.value)
+    note = "with targets of shape (8, 3) and predictions of shape (8, 2)."
+    assert any(note in known for known in caught.value.__notes__) or note in str(caught.value)
 
 
 def test_ignored_labels_may_be_out_of_range(training_backend: object) -> None:

@@ -48,7 +48,12 @@ def _recording(name: str) -> object:
     return method
 
 
-KINDS = [f"{kind}{batch}_{when}" for kind in ("train", "test", "predict") for batch in ("", "_batch") for when in ("begin", "end")]
+KINDS = [
+    f"{kind}{batch}_{when}"
+    for kind in ("train", "test", "predict")
+    for batch in ("", "_batch")
+    for when in ("begin", "end")
+]
 for _name in (*(f"on_{kind}" for kind in KINDS), "on_epoch_begin", "on_epoch_end"):
     setattr(Recorder, _name, _recording(_name))
 
@@ -211,7 +216,7 @@ def test_progress(training_backend: Backend, capsys: pytest.CaptureFixture[str])
 
 def test_callback_list_by_itself() -> None:
     recorder = Recorder()
-    listing = callbacks.CallbackList([recorder], add_history=True)
+    listing = callbacks.CallbackList([recorder], add_progbar=True)
     listing.append(callbacks.LambdaCallback())
     listing.on_epoch_begin(0)
     listing.on_epoch_end(0, {"loss": 1.0})

@@ -167,9 +167,23 @@ class Backend:
         """
         return StepLoop(self, step, variables, constants)
 
+    def eager_loop(self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = ()) -> StepLoop:
+        """The same without compiling anything."""
+        return StepLoop(self, step, variables, constants)
+
+    def refuses(self, error: Exception) -> bool:
+        """Whether an error means that a step looks at its values, so that it can't be compiled but can run eagerly."""
+        return False
+
     def stateful_step(self, function: Callable[..., Any], *, jit: bool | None = None) -> Callable[..., Any]:
         """A function over a flat list of tensors that reads and assigns variables, compiled where the framework can."""
         return function
+
+
+def why(error: Exception) -> str:
+    """An error in one line, and the layer it came from."""
+    where = [note for note in getattr(error, "__notes__", []) if note.startswith("In the call of layer")]
+    return " ".join([f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}", *where])
 
 
 class StepLoop:

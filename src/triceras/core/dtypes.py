@@ -77,7 +77,8 @@ def standardize_dtype(dtype: Any) -> str:
         >>> standardize_dtype(np.float32)
         'float32'
     """
-    if dtype is None or dtype is float or dtype == "float":
+    # Compared as strings only: NumPy's dtype of 64 bits equals "float".
+    if dtype is None or dtype is float or (type(dtype) is str and dtype == "float"):
         return settings.floatx()
     try:
         return _known[dtype]

@@ -255,6 +255,8 @@ class Layer(LayerState, Operation):
             check_inputs(self._input_spec, first, self.path)
         outer = training_context.get()
         training = kwargs.get("training")
+        if "training" in kwargs and not (plan.takes_training or plan.takes_more):
+            kwargs = {key: value for key, value in kwargs.items() if key != "training"}  # for the layers inside
         if training is None:
             training = outer if outer is not None else self._default_training()
             if plan.takes_training and "training" not in kwargs:
@@ -345,7 +347,9 @@ class Layer(LayerState, Operation):
                 if mask is not None:
                     filled[parameter] = mask
         if plan.takes_mask and named.get("mask") is None and plan.names.index("mask") >= len(args):
-            mask = _masks_of(named.get(plan.names[0]))
+            # ``mask`` is of the one tensor given: with several, as with an RNN's states, nothing says whose it would be.
+            one = len(named) == 1 or sum(map(_has_shape, named.values())) == 1
+            mask = _masks_of(named.get(plan.names[0])) if one else None
             if mask is not None:
                 filled["mask"] = mask
         return filled
@@ -395,6 +399,7 @@ class Layer(LayerState, Operation):
         with scopes.AutocastScope(None), self._backend.outside_trace():
             if not self._is_overridden("build") and self._is_overridden("call"):
                 self._build_by_tracing(args, kwargs)
+                self._build_shapes = shapes
             else:
                 self.build(**shapes)
         self.built = True

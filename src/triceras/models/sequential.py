@@ -183,6 +183,8 @@ class Sequential(Model):
             layers = [objects.deserialize_keras_object(layer) for layer in config["layers"]]
             options = {key: config[key] for key in ("name", "trainable") if key in config}
             model = cls(layers, **options)
+            if config.get("dtype") is not None:
+                model.dtype_policy = config["dtype"]
         shape = config.get("build_input_shape")
         if not model.built and shape is not None and isinstance(shape, list | tuple):
             model.build(tuple(shape))

@@ -21,10 +21,9 @@ def check_first_batch(model: Any, batch: Any) -> None:
 
 
 def _is_sparse(loss: Any) -> bool:
-    found = losses.get(loss) if isinstance(loss, str) else loss
-    return found is losses.sparse_categorical_crossentropy or (
-        isinstance(found, losses.SparseCategoricalCrossentropy) and getattr(found, "ignore_class", None) is None
-    )
+    if isinstance(loss, losses.SparseCategoricalCrossentropy):
+        return getattr(loss, "ignore_class", None) is None
+    return loss == "sparse_categorical_crossentropy" or loss is losses.sparse_categorical_crossentropy
 
 
 def _number_of_classes(model: Any) -> int | None:

@@ -96,14 +96,25 @@ class CompiledLoss:
         ):
             if loss is None:
                 continue
-            value = loss(target, prediction, weight)
+            value = self._of_output(self.names[i], loss, target, prediction, weight)
             tracker = self.trackers[i]
             if tracker is not None:
-                tracker.update_state(ops.stop_gradient(value))
+                rows = ops.shape(prediction)[0]
+                tracker.update_state(ops.stop_gradient(value), float(rows) if isinstance(rows, int) else rows)
             if self.weights[i] is not None:
                 value = value * self.weights[i]
             total = value if total is None else total + value
         return total
+
+    def _of_output(self, name: str, loss: Any, target: Any, prediction: Any, weight: Any) -> Tensor:
+        try:
+            return loss(target, prediction, weight)
+        except Exception as error:
+            shapes = (
+                f"targets of shape {tuple(ops.shape(target))} and predictions of shape {tuple(ops.shape(prediction))}"
+            )
+            error.add_note(f"In the loss of output {name!r}, with {shapes}.")
+            raise
 
 
 def flat_like(given: Any, y_pred: Any, names: list[str], what: str, repeat: bool = False) -> list[Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from triceras.backends import registry
-from triceras.backends.base import StepLoop
+from triceras.backends.base import StepLoop, why
 from triceras.training.data.sources import Layout, pack_x_y_sample_weight
 from triceras.training.step import STEPS, state_of
 
@@ -28,18 +29,41 @@ class Runner:
 
 
 class PureRunner(Runner):
-    """The pure step."""
+    """The pure step; one that can't be compiled since it looks at its values runs eagerly from then on."""
 
     def __init__(self, model: Any, kind: str, layout: Layout) -> None:
-        step, variables, constants = STEPS[kind](model, layout)
-        self.loop: StepLoop = model.backend.step_loop(step, variables, constants, jit=model.compiles(kind))
+        self._model = model
+        self._parts = STEPS[kind](model, layout)
+        backend = model.backend
+        self.loop: StepLoop = (
+            backend.eager_loop(*self._parts)
+            if model.run_eagerly
+            else backend.step_loop(*self._parts, jit=model.compiles(kind))
+        )
         self.batches_many = kind != "predict" and not model.logs_are_custom
 
     def run(self, batch: list[Any]) -> Any:
-        return self.loop.run(batch)
+        return self._call("run", batch)
 
     def run_many(self, data: list[Any], index: Any, start: int, stop: int) -> None:
-        self.loop.run_many(data, index, start, stop)
+        self._call("run_many", data, index, start, stop)
+
+    def _call(self, method: str, *args: Any) -> Any:
+        try:
+            return getattr(self.loop, method)(*args)
+        except Exception as error:
+            backend = self._model.backend
+            if self._model.run_eagerly or self.loop.fallback or not backend.refuses(error):
+                raise
+            reason = why(error)
+        warnings.warn(
+            f"The step of model {self._model.name!r} can't be compiled and runs eagerly: {reason} Compute with ops rather "
+            "than Python's own branches and conversions, or compile the model with run_eagerly=True.",
+            stacklevel=2,
+        )
+        self.loop = backend.eager_loop(*self._parts)
+        self.loop.fallback = reason
+        return getattr(self.loop, method)(*args)
 
 
 class OwnStepRunner(Runner):
@@ -53,12 +77,16 @@ class OwnStepRunner(Runner):
         method = getattr(model, _METHODS[kind])
         backend = model.backend
         if backend.functional_steps:
-            self._step = backend.compile(
+            self._step: Any = backend.compile(
                 lambda state, batch: method(state, _data(layout, batch)), jit=model.compiles(kind)
             )
             self._run = self._run_functional
         else:
-            self._step = backend.stateful_step(lambda batch: method(_data(layout, batch)), jit=model.compiles(kind))
+
+            def step(batch: list[Any]) -> Any:
+                return method(_data(layout, batch))
+
+            self._step = step if model.run_eagerly else backend.stateful_step(step, jit=model.compiles(kind))
             self._run = self._run_stateful
 
     def run(self, batch: list[Any]) -> Any:

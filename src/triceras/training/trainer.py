@@ -520,13 +520,13 @@ class Trainer:
     def train_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        """Train on one batch; metrics go on from where they are."""
+        """Train on one batch; the figures are that batch's."""
         self._check_compiled("train_on_batch")
         self._check_trains()
         return self._on_batch("train", x, y, sample_weight, class_weight, return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """Evaluate one batch; metrics go on from where they are."""
+        """Evaluate one batch; the figures are that batch's."""
         self._check_compiled("test_on_batch")
         return self._on_batch("test", x, y, sample_weight, None, return_dict)
 
@@ -545,6 +545,7 @@ class Trainer:
                 x, y, sample_weight, batch_size=2**31 - 1, class_weight=class_weight, backend=self._backend
             )
             self._prepare(source.first_batch(), training=kind == "train")
+            self.reset_metrics()
             output = self._runner(kind, source.layout).run(source.arrays)
             figures = self.read_logs(output)
         if return_dict:

@@ -18,6 +18,13 @@ from triceras.core import dtypes, settings
 
 _SHORT = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
 
+_VALUE_ERRORS = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.NonConcreteBooleanIndexError,
+)
+
 
 class VariableMixin:
     """Lets a variable stand wherever JAX takes an array.
@@ -59,6 +66,8 @@ class JaxBackend(Backend):
             return x if dtype is None or x.dtype == dtype else self.cast(x, dtype)
         if dtype is None:
             dtype = _default_dtype(x)
+        if dtype == "string":
+            raise ValueError("jax has no string tensors; received an array of strings.")
         return jnp.asarray(_host(x), None if dtype is None else dtypes.numpy_dtype(self.canonical(dtype)))
 
     def to_numpy(self, x: jax.Array) -> np.ndarray:
@@ -109,6 +118,9 @@ class JaxBackend(Backend):
 
     def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
         return jax.jit(function) if jit else function
+
+    def refuses(self, error: Exception) -> bool:
+        return isinstance(error, _VALUE_ERRORS)
 
     def step_loop(
         self,

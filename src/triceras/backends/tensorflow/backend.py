@@ -131,6 +131,11 @@ class TensorFlowBackend(Backend):
     ) -> StepLoop:
         return TensorFlowLoop(self, step, variables, constants, jit)
 
+    def refuses(self, error: Exception) -> bool:
+        # Python's own conversions fail with errors of their own, which name the symbolic tensor.
+        known = isinstance(error, tf.errors.OperatorNotAllowedInGraphError)
+        return known or "symbolictensor" in str(error).lower().replace(" tf.", "")
+
     def stateful_step(self, function: Callable[..., Any], *, jit: bool | None = None) -> Callable[..., Any]:
         return function if jit is False else tf.function(function, jit_compile=bool(jit), autograph=False)
 

@@ -78,7 +78,7 @@ def _rms_normalization(
 
 def _fused_batch_norm(x: tf.Tensor, gamma: Any, beta: Any, epsilon: float) -> Any:
     """TensorFlow's own kernel for images with channels last; its variance is the unbiased one."""
-    channels = x.shape[-1]
+    channels: Any = x.shape[-1]
     y, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x,
         scale=tf.ones(channels) if gamma is None else gamma,

@@ -118,6 +118,9 @@ class TorchBackend(Backend):
     def no_grad(self) -> AbstractContextManager[Any]:
         return torch.no_grad()
 
+    def eager_loop(self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = ()) -> StepLoop:
+        return TorchLoop(self, step, variables, constants, capture=False)
+
     def step_loop(
         self,
         step: Callable[..., Any],

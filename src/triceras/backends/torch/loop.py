@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from triceras.backends.base import Backend, StepLoop
+from triceras.backends.base import Backend, StepLoop, why
 
 #: Calls that do nothing once autograd is out of the picture.
 _IDENTITIES = (torch.ops.aten.detach.default, torch.ops.aten.alias.default, torch.ops.aten.lift_fresh.default)
@@ -88,9 +88,9 @@ class TorchLoop(StepLoop):
         try:
             module = make_fx(step)(copies, constants, batch)
         except Exception as error:  # noqa: BLE001 - whatever stops the tracer, the step still runs eagerly
-            self.fallback = f"{type(error).__name__}: {error}"
+            self.fallback = why(error)
             warnings.warn(
-                f"The step can't be captured as one graph and runs eagerly: {self.fallback.splitlines()[0]}",
+                f"The step can't be captured as one graph and runs eagerly: {self.fallback}",
                 stacklevel=2,
             )
             self._capture = False

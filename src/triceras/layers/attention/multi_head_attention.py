@@ -44,6 +44,14 @@ class MultiHeadAttention(Layer):
         (1, 6, 3)
     """
 
+    #: What files call the parts.
+    _names_in_files = {
+        "_query_dense": "query_dense",
+        "_key_dense": "key_dense",
+        "_value_dense": "value_dense",
+        "_output_dense": "output_dense",
+    }
+
     def __init__(
         self,
         num_heads: int,

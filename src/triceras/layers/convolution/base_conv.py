@@ -98,6 +98,7 @@ class BaseConv(Layer):
                 f"Layer {self.path!r}: the inputs' channels must be known and a multiple of groups={self.groups}, received "
                 f"{channels} in the shape {input_shape}."
             )
+        self.compute_output_shape(input_shape)
         self.kernel = self.add_weight(
             shape=(*self.kernel_size, channels // self.groups, self.filters),
             initializer=self.kernel_initializer,

@@ -71,6 +71,7 @@ class BaseDepthwiseConv(Layer):
         channels = input_shape[axis]
         if channels is None:
             raise ValueError(f"Layer {self.path!r}: the inputs' channels must be known, received {tuple(input_shape)}.")
+        self.compute_output_shape(input_shape)
         self.kernel = self.add_weight(
             shape=(*self.kernel_size, channels, self.depth_multiplier),
             initializer=self.depthwise_initializer,

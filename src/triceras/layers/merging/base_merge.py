@@ -12,7 +12,10 @@ from triceras.layers.layer import Layer
 
 
 class Merge(Layer):
-    """Joins a list of tensors; those of lower rank get axes of size one behind the batch axis."""
+    """Joins a list of tensors; those of lower rank get axes of size one behind the batch axis.
+
+    A step of the result counts where it does in any of the inputs, as long as all of them have masks.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -69,5 +72,5 @@ class Merge(Layer):
             return None
         joined = previous_mask[0]
         for mask in previous_mask[1:]:
-            joined = ops.logical_and(joined, mask)
+            joined = ops.logical_or(joined, mask)
         return joined

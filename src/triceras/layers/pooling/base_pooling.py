@@ -38,6 +38,9 @@ class BasePooling(Layer):
         self.data_format = settings.standardize_data_format(data_format)
         self.input_spec = InputSpec(ndim=rank + 2)
 
+    def build(self, input_shape: Any) -> None:
+        self.compute_output_shape(input_shape)
+
     def call(self, inputs: Tensor) -> Tensor:
         return type(self).pool(
             inputs, self.pool_size, strides=self.strides, padding=self.padding, data_format=self.data_format
