@@ -105,8 +105,8 @@ ROWS: list[Row] = [
     row("Embedding", {"input_dim": 6, "output_dim": 3}, TOKENS, config=EMBEDDING_ALL, unknown=(0, 1)),
     row("Embedding", {"input_dim": 6, "output_dim": 3}, TOKENS.astype("float32"), name="floats", gradient=False),
     row(embedding_with_weights, {}, TOKENS, file=False, gradient=False, mixed=False),
-    row(masked_after_embedding, {}, TOKENS, file=False),
-    row("Lambda", {"function": scaled, "arguments": {"factor": 3.0}}, X, file=False),
+    row(masked_after_embedding, {}, TOKENS, file=False, keras="torch"),
+    row("Lambda", {"function": scaled, "arguments": {"factor": 3.0}}, X, file=False, mixed=False),
     row(
         "Lambda",
         {"function": scaled_in_training, "output_shape": (3, 4)},
@@ -115,8 +115,9 @@ ROWS: list[Row] = [
         file=False,
         name="passed-on",
         gradient=False,
+        mixed=False,
     ),
-    row(saved_lambda, {}, X, keras=False, gradient=False, mixed=False),
+    row(saved_lambda, {}, X, keras="", gradient=False, mixed=False),
     row("Masking", {"mask_value": 7.0}, PADDED, config=COMMON | {"mask_value": 2.0}, unknown=(0, 1), gradient=False),
     row("Activation", {"activation": "gelu"}, X, config=COMMON | {"activation": "softplus"}, gradient=False),
     row(
@@ -130,13 +131,13 @@ ROWS: list[Row] = [
     row("Softmax", {"axis": (1, 2)}, STEPS, name="two-axes", gradient=False, mixed=False),
     row("Softmax", {}, STEPS, call={"mask": normal(2, 3, 4) > -0.5}, name="mask", gradient=False),
     row("Dropout", {"rate": 0.4}, X, config=COMMON | {"rate": 0.3, "noise_shape": [2, 1], "seed": 3}, gradient=False),
-    row("Dropout", {"rate": 0.4, "seed": 3}, IMAGES, call={"training": True}, keras=False, mixed=False, name="train"),
+    row("Dropout", {"rate": 0.4, "seed": 3}, IMAGES, call={"training": True}, keras="", mixed=False, name="train"),
     row(
         "Dropout",
         {"rate": 0.4, "seed": 3, "noise_shape": (None, 1, 1, 3)},
         IMAGES,
         call={"training": True},
-        keras=False,
+        keras="",
         mixed=False,
         gradient=False,
         name="noise",
@@ -165,7 +166,7 @@ ROWS: list[Row] = [
         name="invert",
         gradient=False,
     ),
-    row("Normalization", {"axis": (1, 2)}, STEPS, name="axes", gradient=False, keras=False),
+    row("Normalization", {"axis": (1, 2)}, STEPS, name="axes", gradient=False, keras=""),
     row("Normalization", {"axis": (1, -1), "mean": normal(3, 4), "variance": uniform(1, 2, 3, 4)}, STEPS, name="given"),
 ]
 

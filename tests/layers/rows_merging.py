@@ -45,7 +45,7 @@ ROWS: list[Row] = [
     row("Dot", {"axes": (1, 2)}, [A, normal(2, 5, 3)], name="axes", gradient=False, mixed=False),
     row("Dot", {"axes": -1, "normalize": True}, [VECTOR, normal(2, 4, seed=1)], name="cosine", gradient=False),
     row("Dot", {"axes": (2, 1)}, [A, VECTOR], name="ranks", gradient=False, mixed=False),
-    row(masked, {}, [ZEROS, ONES], file=False, gradient=False, mixed=False),
+    row(masked, {}, [ZEROS, ONES], file=False, gradient=False, mixed=False, keras="torch"),
 ]
 
 ERRORS: list[Any] = [

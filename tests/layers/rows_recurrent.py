@@ -84,7 +84,7 @@ def _both(layer: str, **options: Any) -> list[Row]:
             {"units": 4, "dropout": 0.3, "recurrent_dropout": 0.2, "seed": 5, "return_sequences": True},
             X,
             call={"training": True},
-            keras=False,
+            keras="",
             mixed=False,
             name="dropout",
         ),
@@ -93,16 +93,17 @@ def _both(layer: str, **options: Any) -> list[Row]:
             {"units": 4, "dropout": 0.3, "seed": 5},
             X,
             call={"training": True},
-            keras=False,
+            keras="",
             mixed=False,
             name="drop",
         ),
     ]
     for each in rows:
-        # What the layers share is compiled and run in mixed precision for the LSTM alone.
-        shared = each.name in ("zero", "mask-backwards", "unroll", "relu", "stateful", "drop")
-        each.mixed &= not shared
-        each.gradient = layer == "LSTM" or not shared
+        # What the layers share is compiled and run in mixed precision for the LSTM alone, and what several rows share once.
+        each.mixed &= each.name in ("", "mask") or (layer == "LSTM" and each.name in ("states", "backwards"))
+        each.gradient = each.name in ("", "mask", "backwards", "dropout") or (
+            layer == "LSTM" and each.name in ("states", "mask-backwards", "unroll", "stateful")
+        )
     return rows
 
 
@@ -129,11 +130,11 @@ ROWS: list[Row] = [
         {"cell": [make("LSTMCell", units=4, dropout=0.2, recurrent_dropout=0.1, seed=1), make("GRUCell", units=3)]},
         X,
         call={"training": True},
-        keras=False,
+        keras="",
         mixed=False,
         name="list-dropout",
     ),
-    row(custom_cell, {}, X, call={"mask": GAPS}, keras=False, file=False),
+    row(custom_cell, {}, X, call={"mask": GAPS}, keras="", file=False),
     row("Bidirectional", {"layer": make("LSTM", units=4)}, X, unknown=(0, 1), jit=True),
     row("Bidirectional", {"layer": make("GRU", units=4, **EVERYTHING), "merge_mode": "sum"}, X, name="sum"),
     row("Bidirectional", {"layer": make("GRU", units=4, return_sequences=True), "merge_mode": "ave"}, X, name="ave"),
@@ -160,8 +161,14 @@ ROWS: list[Row] = [
     row("TimeDistributed", {"layer": make("Dense", units=4)}, X, unknown=(0, 1)),
     row("TimeDistributed", {"layer": make("Conv2D", filters=2, kernel_size=2)}, normal(2, 3, 4, 4, 2), name="conv"),
     row("TimeDistributed", {"layer": make("LSTM", units=4)}, normal(2, 3, 4, 2), name="lstm"),
-    row("Wrapper", {"layer": make("Dense", units=4)}, normal(2, 3), keras=False),
+    row("Wrapper", {"layer": make("Dense", units=4)}, normal(2, 3), keras=""),
 ]
+
+#: Rows whose parts others compile and run in mixed precision.
+_FORWARD_ONLY = {"Bidirectional": ("sum", "ave", "mask", "states"), "GRU": ("reset-before-mask",)}
+for _row in ROWS:
+    if _row.layer in _FORWARD_ONLY and _row.name in _FORWARD_ONLY[str(_row.layer)]:
+        _row.gradient = _row.mixed = False
 
 ERRORS: list[Any] = [
     ("LSTM", {"units": 0}, (X,), "units is a positive integer, received 0"),

@@ -51,8 +51,8 @@ class Row:
     gradient: bool = True
     #: Whether TensorFlow compiles that step with XLA; costs time.
     jit: bool = False
-    #: Whether Keras has it, with the same numbers.
-    keras: bool = True
+    #: On which backend Keras makes the same numbers; "" where it has none. On numpy, masks don't travel with its tensors.
+    keras: str = "numpy"
     #: Whether it can be written to a file.
     file: bool = True
     #: Whether it computes in a policy's compute dtype.
@@ -112,7 +112,7 @@ def lengths(total: int, *sizes: int) -> np.ndarray:
 
 
 def weight_value(name: str, shape: tuple[int, ...], position: int) -> np.ndarray:
-    """What a weight is set to in a test: small normal numbers, positive ones for variances."""
-    if "variance" in name:
+    """What a weight is set to in a test: small normal numbers, positive ones for variances and deviations."""
+    if "variance" in name or "stddev" in name:
         return uniform(0.5, 1.5, *shape, seed=position)
     return normal(*shape, seed=position) * 0.5

@@ -235,18 +235,22 @@ def test_config(index: int) -> None:
 
 @pytest.fixture(scope="session")
 def keras_results(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Any]]:
-    """What Keras makes of all rows, in one process of its own."""
-    chosen = [i for i, r in enumerate(ROWS) if r.keras]
+    """What Keras makes of all rows, in a process for each of its backends that rows name."""
+    folder = tmp_path_factory.mktemp("keras")
+    return {i: r for name in sorted({r.keras for r in ROWS} - {""}) for i, r in _from_keras(name, folder).items()}
+
+
+def _from_keras(name: str, folder: pathlib.Path) -> dict[int, dict[str, Any]]:
+    chosen = [i for i, r in enumerate(ROWS) if r.keras == name]
     cases = []
     with registry.backend_scope("numpy"):
         for i in chosen:
             weights = [w.numpy() for w in _made(ROWS[i])[0].weights]
             config = _json(objects.serialize_keras_object(_configured(ROWS[i]))) if ROWS[i].file else None
             cases.append((ROWS[i], weights, config))
-    folder = tmp_path_factory.mktemp("keras")
     (folder / "cases").write_bytes(pickle.dumps(cases))
     root = pathlib.Path(__file__).parents[2]
-    environment = os.environ | {"KERAS_BACKEND": "torch", "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = os.environ | {"KERAS_BACKEND": name, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "tests.layers.keras_reference", str(folder / "cases"), str(folder / "results")]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

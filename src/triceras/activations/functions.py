@@ -96,8 +96,8 @@ def relu(x: Any, negative_slope: float = 0.0, max_value: float | None = None, th
             return ops.leaky_relu(x, negative_slope)
         return ops.relu(x) if max_value is None else ops.relu6(x)
     y = x if max_value is None else ops.minimum(x, max_value)
-    below = negative_slope * (x - threshold) if negative_slope else 0
-    return ops.where(x > threshold, y, below)
+    below = ops.multiply(ops.subtract(x, threshold), negative_slope) if negative_slope else 0
+    return ops.where(ops.greater(x, threshold), y, below)
 
 
 def relu6(x: Any) -> Tensor:

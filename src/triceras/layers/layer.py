@@ -72,6 +72,8 @@ class Layer(LayerState, Operation):
     _native_backend: Backend
     #: What ``training`` is when nobody says; ``train()`` and ``eval()`` of torch modules set it.
     training: bool = False
+    #: Whether the mask of its input is that of its output.
+    supports_masking: bool = False
 
     # ---- making -----------------------------------------------------------------------------------------------------
 
@@ -113,7 +115,6 @@ class Layer(LayerState, Operation):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._dtype_policy = dtype_policies.get(dtype)
         self.autocast = autocast
-        self.supports_masking = False
         self._input_spec: Any = None
         self._build_shapes: dict[str, Any] | None = None
         self._given_input_shape = given_shape
@@ -298,6 +299,11 @@ class Layer(LayerState, Operation):
             return None
         dtype = self.dtype_policy.compute_dtype
         return dtype if dtype in dtypes.FLOATS else None
+
+    def _dtype_of(self, x: KerasTensor) -> str:
+        """The dtype that ``call`` sees where an input is symbolic."""
+        cast = self._cast_dtype()
+        return cast if cast is not None and x.dtype in dtypes.FLOATS else x.dtype
 
     def _convert(self, x: Any) -> Any:
         """The first argument: everything in it becomes a tensor of the compute dtype."""

@@ -235,6 +235,13 @@ class LayerState:
         """The metrics of this layer and those inside it."""
         return _unique(m for layer in self._flatten_layers() for m in layer._metrics)
 
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Refuse: metrics are attributes, or arguments of ``compile``."""
+        raise NotImplementedError(
+            f"Layer {self.name!r}: add_metric() is gone. Pass the metric to compile(metrics=[...]), or set it as an attribute "
+            "and call its update_state() in call()."
+        )
+
     def count_params(self) -> int:
         """The number of elements of all weights.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from triceras import saving
@@ -178,6 +179,35 @@ class Model(Trainer, Layer):
         """Build from ``get_build_config``'s result."""
         if (config and not self.built and config.get("input_shape") is not None) or (config or {}).get("shapes_dict"):
             super().build_from_config(config)
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> Any:
+        """What calibrating quantizers need to know of the order of blocks; None unless a subclass tells."""
+        return None
+
+    def quantize(self, mode: str | None = None, config: Any = None, filters: Any = None, **kwargs: Any) -> None:
+        """Quantize the layers inside.
+
+        Args:
+            mode: the quantized form.
+            config: how to quantize; given to the layers.
+            filters: which layers: a regular expression for their names, a list of those, or ``layer -> bool``.
+            kwargs: given to the layers, as ``type_check``.
+
+        Raises:
+            NotImplementedError: no quantization is registered for a layer.
+        """
+        patterns = [filters] if isinstance(filters, str) else filters
+        for layer in self._flatten_layers(include_self=False):
+            if not layer._own_variables():
+                continue
+            if patterns is None:
+                chosen = True
+            elif callable(patterns):
+                chosen = patterns(layer)
+            else:
+                chosen = any(re.search(pattern, layer.name) for pattern in patterns)
+            if chosen:
+                layer.quantize(mode, config=config, **kwargs)
 
     def export(
         self,

@@ -99,12 +99,12 @@ class Optimizer:
 
     def _make_counters(self, learning_rate: Any) -> None:
         """Make the variables that come before all slots."""
-        self.variables: list[Variable] = []
+        self._variables: list[Variable] = []
         with naming.name_scope(self.name), registry.use(self.backend):
             self._iterations = Variable(
                 0, dtype="int32", trainable=False, name="iteration", aggregation="only_first_replica"
             )
-            self.variables.append(self._iterations)
+            self._variables.append(self._iterations)
             self._learning_rate = self._make_learning_rate(learning_rate)
 
     def _make_learning_rate(self, learning_rate: Any) -> Any:
@@ -123,10 +123,15 @@ class Optimizer:
             name="learning_rate",
             aggregation="only_first_replica",
         )
-        self.variables.append(variable)
+        self._variables.append(variable)
         return variable
 
     # ---- state ------------------------------------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The counter of steps, the learning rate unless it follows a schedule, and the slots, in the files' order."""
+        return self._variables
 
     @property
     def iterations(self) -> Any:
@@ -155,24 +160,24 @@ class Optimizer:
                 "number to set it later."
             )
 
-    def build(self, var_list: Sequence[Variable]) -> None:
+    def build(self, variables: Sequence[Variable]) -> None:
         """Make the state for some variables."""
         if self.built:
             return
-        owner = var_list[0].backend if var_list else self.backend
+        owner = variables[0].backend if variables else self.backend
         if owner is not self.backend:
             # Made while another backend was active: an optimizer lives where its variables do.
             rate = self._learning_rate
             self.backend = owner
             self._make_counters(float(rate.numpy()) if isinstance(rate, Variable) else rate)
-        self._trainable_variables = list(var_list)
-        self._positions = {id(v): i for i, v in enumerate(var_list)}
+        self._trainable_variables = list(variables)
+        self._positions = {id(v): i for i, v in enumerate(variables)}
         if self.use_ema:
-            self._averages = self.add_optimizer_variables(var_list, "average")
-            for average, variable in zip(self._averages, var_list, strict=True):
+            self._averages = self.add_optimizer_variables(variables, "average")
+            for average, variable in zip(self._averages, variables, strict=True):
                 average.assign(variable.value)
         if self.gradient_accumulation_steps:
-            self._accumulators = self.add_optimizer_variables(var_list, "gradient_accumulator")
+            self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
 
     def add_variable(
@@ -196,7 +201,7 @@ class Optimizer:
                 layout=layout,
                 name=name,
             )
-        self.variables.append(variable)
+        self._variables.append(variable)
         return variable
 
     def add_variable_from_reference(
@@ -463,6 +468,20 @@ class Optimizer:
         """Make one from ``get_config``'s result."""
         with objects.CustomObjectScope(custom_objects or {}):
             return cls(**config)
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set the state from arrays, in the order of ``variables``.
+
+        Raises:
+            ValueError: the number of arrays or a shape differs.
+        """
+        if len(weights) != len(self.variables):
+            raise ValueError(
+                f"The optimizer {self.name!r} has {len(self.variables)} variables, received {len(weights)} arrays. "
+                "build() it for the model's trainable variables first."
+            )
+        for variable, value in zip(self.variables, weights, strict=True):
+            variable.assign(value)
 
     def save_own_variables(self, store: Any) -> None:
         """Put the state into a mapping, by position."""

@@ -33,6 +33,9 @@ from triceras.training.data.sources import (
 from triceras.training.epoch import predict_batches, run_epoch
 from triceras.training.runner import Runner, make_runner
 
+#: An argument that wasn't given; None is one that was.
+NOT_GIVEN: Any = object()
+
 
 class Trainer:
     """What makes a layer trainable; ``Model`` mixes it in."""
@@ -267,20 +270,20 @@ class Trainer:
         scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
         return scaled, (loss, y_pred, non_trainable, metric_values)
 
-    def train_step(self, *args: Any) -> Any:
+    def train_step(self, state: Any = NOT_GIVEN, data: Any = NOT_GIVEN) -> Any:
         """One training step: ``data -> logs``, or ``(state, data) -> (logs, state)`` where steps are functional."""
-        return self._default_step("train", *args)
+        return self._default_step("train", state, data)
 
-    def test_step(self, *args: Any) -> Any:
+    def test_step(self, state: Any = NOT_GIVEN, data: Any = NOT_GIVEN) -> Any:
         """One evaluation step: ``data -> logs``, or ``(state, data) -> (logs, state)`` where steps are functional."""
-        return self._default_step("test", *args)
+        return self._default_step("test", state, data)
 
-    def predict_step(self, *args: Any) -> Any:
+    def predict_step(self, state: Any = NOT_GIVEN, data: Any = NOT_GIVEN) -> Any:
         """One prediction step: ``data -> outputs``, or ``(state, data) -> (outputs, state)`` where steps are functional."""
-        return self._default_step("predict", *args)
+        return self._default_step("predict", state, data)
 
     def _default_step(self, kind: str, *args: Any) -> Any:
-        *state, data = args
+        *state, data = (x for x in args if x is not NOT_GIVEN)
         batch = unpack_x_y_sample_weight(data)
         layout = Layout(batch)
         step, variables, constants = steps.STEPS[kind](self, layout)

@@ -24,7 +24,7 @@ class Average(Merge):
         result = inputs[0]
         for x in inputs[1:]:
             result = ops.add(result, x)
-        return result * (1.0 / len(inputs))
+        return ops.multiply(result, 1.0 / len(inputs))
 
 
 def average(inputs: list[Tensor], **kwargs: object) -> Tensor:

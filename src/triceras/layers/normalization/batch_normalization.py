@@ -112,9 +112,13 @@ class BatchNormalization(Layer):
         self.moving_mean = self._statistic("moving_mean", channels, self.moving_mean_initializer)
         self.moving_variance = self._statistic("moving_variance", channels, self.moving_variance_initializer)
         if self.renorm:
-            self.renorm_mean = self._statistic("renorm_mean", channels, "zeros")
-            self.renorm_stddev = self._statistic("renorm_stddev", channels, "ones")
+            self.moving_stddev = self._statistic("moving_stddev", channels, self._initial_stddev)
+            self.renorm_mean = self._statistic("renorm_mean", channels, self.moving_mean_initializer)
+            self.renorm_stddev = self._statistic("renorm_stddev", channels, self._initial_stddev)
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
+
+    def _initial_stddev(self, shape: Any, dtype: Any = None) -> Tensor:
+        return ops.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
 
     def _statistic(self, name: str, channels: int, initializer: Any) -> Any:
         return self.add_weight(
@@ -135,17 +139,17 @@ class BatchNormalization(Layer):
             )
         if not self.renorm:
             outputs, mean, variance = batch_norm_train(inputs, gamma, beta, self.axis, self.epsilon, mask)
+            self._track(self.moving_variance, variance, self.momentum)
         else:
-            outputs, mean, variance = self._renormalized(inputs, mask)
+            outputs, mean = self._renormalized(inputs, mask)
         self._track(self.moving_mean, mean, self.momentum)
-        self._track(self.moving_variance, variance, self.momentum)
         return outputs
 
     def _track(self, statistic: Any, value: Tensor, momentum: float) -> None:
         value = ops.cast(ops.stop_gradient(value), statistic.stored_dtype)
         statistic.assign(statistic.value * momentum + value * (1.0 - momentum))
 
-    def _renormalized(self, inputs: Tensor, mask: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def _renormalized(self, inputs: Tensor, mask: Any) -> tuple[Tensor, Tensor]:
         """Normalized by the batch, then moved towards the moving averages by factors that gradients don't see."""
         normal, mean, variance = batch_norm_train(inputs, None, None, self.axis, self.epsilon, mask)
         stddev = ops.sqrt(ops.cast(variance, "float32") + self.epsilon)
@@ -160,6 +164,8 @@ class BatchNormalization(Layer):
             d = ops.clip(d, -bounds["dmax"], bounds["dmax"])
         self._track(self.renorm_mean, mean, self.renorm_momentum)
         self._track(self.renorm_stddev, stddev, self.renorm_momentum)
+        self._track(self.moving_stddev, stddev, self.momentum)
+        self.moving_variance.assign(ops.maximum(ops.square(self.moving_stddev.value) - self.epsilon, 0.0))
         scale = r if self.gamma is None else r * self.gamma
         offset = d if self.gamma is None else d * self.gamma
         offset = offset if self.beta is None else offset + self.beta
@@ -168,7 +174,7 @@ class BatchNormalization(Layer):
         outputs = normal * ops.reshape(ops.cast(scale, inputs.dtype), shape) + ops.reshape(
             ops.cast(offset, inputs.dtype), shape
         )
-        return outputs, mean, variance
+        return outputs, mean
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         return tuple(input_shape)

@@ -102,6 +102,10 @@ class Normalization(Layer):
             self.mean = self.adapt_mean.numpy().reshape(self._broadcast)
             self.variance = self.adapt_variance.numpy().reshape(self._broadcast)
 
+    def convert_weight(self, weight: Any) -> Any:
+        """A statistic as ``call`` uses it: as it is, since a layer's state is its backend's."""
+        return weight
+
     def call(self, inputs: Tensor) -> Tensor:
         inputs = ops.cast(inputs, self.compute_dtype)
         mean = ops.convert_to_tensor(self.mean, self.compute_dtype)

@@ -35,7 +35,7 @@ class Rescaling(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         inputs = ops.cast(inputs, self.compute_dtype)
-        return inputs * self._constant(self.scale) + self._constant(self.offset)
+        return ops.add(ops.multiply(inputs, self._constant(self.scale)), self._constant(self.offset))
 
     def _constant(self, value: Any) -> Any:
         if isinstance(value, int | float):

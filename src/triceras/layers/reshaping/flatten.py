@@ -49,7 +49,7 @@ class Flatten(Layer):
         return (input_shape[0], None if features == -1 else features)
 
     def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
-        return KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype, sparse=inputs.sparse)
+        return KerasTensor(self.compute_output_shape(inputs.shape), self._dtype_of(inputs), sparse=inputs.sparse)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "data_format": self.data_format}

@@ -41,7 +41,7 @@ class Permute(Layer):
         return (input_shape[0], *(input_shape[d] for d in self.dims))
 
     def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
-        return KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype, sparse=inputs.sparse)
+        return KerasTensor(self.compute_output_shape(inputs.shape), self._dtype_of(inputs), sparse=inputs.sparse)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "dims": self.dims}

@@ -56,7 +56,7 @@ class Reshape(Layer):
         return (input_shape[0], *(total // known if d == -1 else d for d in self.target_shape))
 
     def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
-        return KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype, sparse=inputs.sparse)
+        return KerasTensor(self.compute_output_shape(inputs.shape), self._dtype_of(inputs), sparse=inputs.sparse)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "target_shape": self.target_shape}

@@ -63,7 +63,7 @@ class ZeroPadding2D(Layer):
         return tuple(None if d is None else d + sum(w) for d, w in zip(input_shape, self._widths(), strict=True))
 
     def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
-        return KerasTensor(self.compute_output_shape(inputs.shape), inputs.dtype)
+        return KerasTensor(self.compute_output_shape(inputs.shape), self._dtype_of(inputs))
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "padding": self.padding, "data_format": self.data_format}
