@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.ops.table import normal, row
+from triceras import ops
 
 X = normal(5, 3)
 
@@ -31,9 +32,10 @@ def _from_the_end(f: object, x: np.ndarray, *_: object) -> np.ndarray:
 
 
 PLAIN = {"symbolic": False}
+PLAIN_EAGER = {"symbolic": False, "compiled": False}
 
 ROWS = [
-    row("cond", np.array(True), lambda: 1.0, lambda: 2.0, reference=lambda *_: 1.0, symbolic=False, compiled=False),
+    row("cond", np.array(True), lambda: ops.ones(()), lambda: ops.zeros(()), reference=lambda *_: 1.0, **PLAIN_EAGER),
     row("map", lambda x: x * x, X, reference=lambda f, x: x * x, differentiable=True, **PLAIN),
     row("vectorized_map", lambda x: x * x + 1, X, reference=lambda f, x: x * x + 1, differentiable=True, **PLAIN),
     row("scan", lambda c, x: (c + x, c * x), X[0], X, differentiable=True, **PLAIN),

@@ -459,7 +459,10 @@ class Layer(LayerState, Operation):
         if shapes is not None:
             self.build(**{key: _tuples(value) for key, value in shapes.items()})
         elif "input_shape" in config:
+            shapes = {"input_shape": config["input_shape"]}
             self.build(_tuples(config["input_shape"]))
+        if self._build_shapes is None and shapes is not None:
+            self._build_shapes = {key: _tuples(value) for key, value in shapes.items()}
         self.built = True
 
     # ---- pure calls -------------------------------------------------------------------------------------------------
