@@ -57,7 +57,7 @@ def fit(k: Any, workload: Any) -> dict[str, float]:
 
     epoch()
     epoch()
-    seconds = median_seconds(epoch, 5)
+    seconds = median_seconds(epoch, 3)
     return {"step_ms": seconds / workload.steps * 1e3, "first_s": first, "peak_mb": peak_memory(), "base_mb": base}
 
 

@@ -177,5 +177,5 @@ def fit(workload: Any, compiled: bool) -> dict[str, float]:
 
     epoch()
     epoch()
-    seconds = median_seconds(epoch, 5)
+    seconds = median_seconds(epoch, 3)
     return {"step_ms": seconds / workload.steps * 1e3, "first_s": first, "peak_mb": peak_memory()}

@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--workloads", nargs="+", default=WORKLOADS)
     parser.add_argument("--figures", nargs="+", default=("fit", "predict", "call"))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--implementations", nargs="+", default=("triceras", "keras", "native", "compiled"))
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     samples: dict[tuple[str, ...], list[dict[str, float]]] = collections.defaultdict(list)
@@ -87,7 +88,7 @@ def main() -> None:
             for workload in arguments.workloads:
                 for _ in range(arguments.rounds):
                     for implementation in IMPLEMENTATIONS[figure]:
-                        if applies(figure, implementation, backend):
+                        if implementation in arguments.implementations and applies(figure, implementation, backend):
                             sample = measure(implementation, backend, workload, figure)
                             if sample is not None:
                                 samples[figure, backend, workload, implementation].append(sample)
