@@ -9,7 +9,7 @@ from typing import Any
 
 from triceras import dtype_policies, tree
 from triceras.backends import registry
-from triceras.backends.base import Backend, Spec, Tensor
+from triceras.backends.base import Backend, Tensor
 from triceras.core import dtypes, naming, objects, scopes
 from triceras.core.internal import INTERNAL
 from triceras.core.masks import get_mask, mask_table, set_mask, table
@@ -649,8 +649,3 @@ def _say_where(error: Exception, layer: Layer, args: tuple[Any, ...]) -> None:
         error._layer_named = True  # type: ignore[attr-defined]
     except AttributeError:  # an exception class without attributes is named by each layer around it
         return
-
-
-def spec_of(x: Any) -> Spec:
-    """The shape and dtype of a tensor of any kind."""
-    return Spec(tuple(x.shape), dtypes.standardize_dtype(x.dtype))
