@@ -128,7 +128,9 @@ def test_inputs_by_name_position_and_with_more_than_needed(backend: Backend) -> 
     expected = host(model([X, Y]))
     np.testing.assert_array_equal(host(model({"b": Y, "a": X})), expected)
     np.testing.assert_array_equal(host(model((X, Y))), expected)
-    np.testing.assert_array_equal(model.predict({"b": Y, "a": X}, verbose=0), expected)
+    np.testing.assert_allclose(
+        model.predict({"b": Y, "a": X}, verbose=0), expected, rtol=1e-6
+    )  # compiled: other kernels
     named = dictionaries()
     assert set(named({"a": X, "b": Y, "unused": X})) == {"difference", "head"}
 

@@ -1,4 +1,4 @@
-"""Rows for control flow: the functions are arguments, so what can't be recorded or compiled as an op says so."""
+"""Rows for control flow: the functions are arguments, so what can't be compiled as an op says so."""
 
 from __future__ import annotations
 
@@ -31,17 +31,14 @@ def _from_the_end(f: object, x: np.ndarray, *_: object) -> np.ndarray:
     return np.cumsum(x[:, ::-1], 1)[:, ::-1]
 
 
-PLAIN = {"symbolic": False}
-PLAIN_EAGER = {"symbolic": False, "compiled": False}
-
 ROWS = [
-    row("cond", np.array(True), lambda: ops.ones(()), lambda: ops.zeros(()), reference=lambda *_: 1.0, **PLAIN_EAGER),
-    row("map", lambda x: x * x, X, reference=lambda f, x: x * x, differentiable=True, **PLAIN),
-    row("vectorized_map", lambda x: x * x + 1, X, reference=lambda f, x: x * x + 1, differentiable=True, **PLAIN),
-    row("scan", lambda c, x: (c + x, c * x), X[0], X, differentiable=True, **PLAIN),
-    row("scan", lambda c, x: (c + x, c * x), X[0], X, reverse=True, differentiable=True, **PLAIN),
-    row("scan", lambda c, _: (c * 2, c), X[0], None, 4, reference=_doubled, **PLAIN),
-    row("fori_loop", 1, 4, lambda i, x: x * 2, X, reference=lambda a, b, f, x: x * 8, **PLAIN),
+    row("cond", np.array(True), lambda: ops.ones(()), lambda: ops.zeros(()), reference=lambda *_: 1.0, compiled=False),
+    row("map", lambda x: x * x, X, reference=lambda f, x: x * x, differentiable=True),
+    row("vectorized_map", lambda x: x * x + 1, X, reference=lambda f, x: x * x + 1, differentiable=True),
+    row("scan", lambda c, x: (c + x, c * x), X[0], X, differentiable=True, unknown=False),
+    row("scan", lambda c, x: (c + x, c * x), X[0], X, reverse=True, differentiable=True, unknown=False),
+    row("scan", lambda c, _: (c * 2, c), X[0], None, 4, reference=_doubled),
+    row("fori_loop", 1, 4, lambda i, x: x * 2, X, reference=lambda a, b, f, x: x * 8),
     row(
         "while_loop",
         lambda i, x: i < 3,
@@ -49,7 +46,6 @@ ROWS = [
         (np.array(0, "int32"), X),
         reference=lambda c, b, v: (3, v[1] * 8),
         compiled=False,
-        **PLAIN,
     ),
     row(
         "while_loop",
@@ -59,7 +55,6 @@ ROWS = [
         3,
         reference=lambda *_: 8.0,
         compiled=False,
-        **PLAIN,
     ),
     row(
         "switch",
@@ -68,11 +63,8 @@ ROWS = [
         X,
         reference=lambda i, b, x: x * 10,
         compiled=False,
-        **PLAIN,
     ),
-    row(
-        "associative_scan", lambda a, b: a + b, X, reference=lambda f, x: np.cumsum(x, 0), differentiable=True, **PLAIN
-    ),
-    row("associative_scan", lambda a, b: a + b, X, True, 1, reference=_from_the_end, **PLAIN),
-    row("associative_scan", _pair, (X * 0.5, X), reference=lambda f, x: _recurrence(*x), differentiable=True, **PLAIN),
+    row("associative_scan", lambda a, b: a + b, X, reference=lambda f, x: np.cumsum(x, 0), differentiable=True),
+    row("associative_scan", lambda a, b: a + b, X, True, 1, reference=_from_the_end),
+    row("associative_scan", _pair, (X * 0.5, X), reference=lambda f, x: _recurrence(*x), differentiable=True),
 ]

@@ -101,6 +101,13 @@ ROWS = [
         reference=lambda x: np.argsort(x, kind="stable"),
         dtypes=(*FLOATS, "int32", "int8", "bool"),
     ),
+    row("sort", np.array([[1.0, np.nan, np.inf, -np.inf, np.nan, 0.0]]), reference=np.sort, dtypes=FLOATS),
+    row(
+        "argsort",
+        np.array([[1.0, np.nan, np.inf, -0.0, -2.0, -np.inf, -np.nan, 0.0]]),
+        reference=lambda x: np.argsort(x, kind="stable"),
+        dtypes=FLOATS,
+    ),
     row("argsort", CUBE, 0, reference=np.argsort),
     row("top_k", np.trunc(X) + 0.0, 3, reference=_top_k, dtypes=("float32", "int32", "bfloat16"), differentiable=True),
     row("searchsorted", np.sort(normal(7)), X, reference=np.searchsorted, unknown=False),

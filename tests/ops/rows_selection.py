@@ -10,6 +10,18 @@ from tests.ops.table import Row, booleans, integers, normal, row
 X = normal(3, 4)
 IDS = np.array([0, 2, 0, 3, 2], "int32")
 
+TARGETS = np.array([0, 3, 1, 2, 4, -1], "int32")
+PREDICTIONS = np.where(integers(0, 5, 6, 4) == 0, np.nan, integers(0, 3, 6, 4, seed=1))
+
+
+def _in_top_k(targets: np.ndarray, predictions: np.ndarray, k: int) -> np.ndarray:
+    """A row at a time: how many predictions are above the target's."""
+
+    def one(target: int, row: np.ndarray) -> bool:
+        return 0 <= target < len(row) and not np.isnan(row[target]) and np.sum(row > row[target]) < k
+
+    return np.array([one(*pair) for pair in zip(targets, predictions, strict=True)])
+
 
 def window(op: str, *args: object) -> Row:
     return row(op, *args, reference=getattr(np, op), symbolic=False, compiled=False)
@@ -35,6 +47,8 @@ ROWS = [
     row("select", [booleans(3, 4), booleans(3, 4, seed=1)], [X, X + 1], 9.0, reference=np.select, differentiable=True),
     row("isin", integers(0, 9, 3, 4), integers(0, 9, 4), reference=np.isin),
     row("isin", integers(0, 9, 3, 4), integers(0, 9, 4), invert=True, reference=np.isin),
+    *(row("in_top_k", TARGETS, PREDICTIONS, k, reference=_in_top_k) for k in (1, 2, 4)),
+    row("in_top_k", TARGETS, normal(6, 4), 2, reference=_in_top_k, dtypes=("float32", "bfloat16")),
     row("unravel_index", integers(0, 24, 5), (2, 3, 4), reference=np.unravel_index),
     row("argpartition", X, 2, reference=lambda x, k: np.argsort(x)),
     row("segment_sum", normal(5, 2), IDS, num_segments=5, reference=_segments(0, np.add), differentiable=True),

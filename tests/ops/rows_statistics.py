@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 
 from tests.ops.table import FLOATS, integers, normal, row, uniform
@@ -10,7 +12,15 @@ X = normal(3, 4, 5)
 HOLES = np.where(integers(0, 4, 3, 4) == 0, np.nan, normal(3, 4))
 HOLES[2, :] = [1.0, 2.0, np.nan, -3.0]
 
+EMPTY = np.where(np.arange(3)[:, None] == 1, np.nan, HOLES)
+
 NAN_REDUCTIONS = "nansum nanprod nanmax nanmin nanmean nanvar nanstd".split()
+
+
+def _nanquantile(*args: object, **kwargs: object) -> np.ndarray:
+    with warnings.catch_warnings(action="ignore"):  # of slices without numbers
+        return np.nanquantile(*args, **kwargs)  # type: ignore[call-overload]
+
 
 ROWS = [
     row("median", X, reference=np.median, dtypes=(*FLOATS, "int32"), differentiable=True),
@@ -32,6 +42,26 @@ ROWS = [
     ),
     row("quantile", X, 0.3, (0, 1), keepdims=True, reference=np.quantile, differentiable=True, tolerance=5e-6),
     row("percentile", X, 30, -1, reference=np.percentile, tolerance=5e-6),
+    row("nanmedian", HOLES, reference=np.nanmedian, dtypes=FLOATS, unknown=False),
+    row("nanmedian", HOLES, 1, keepdims=True, reference=np.nanmedian),
+    row("nanmedian", integers(0, 9, 3, 4), 0, reference=np.nanmedian),
+    *(
+        row(
+            "nanquantile",
+            HOLES,
+            np.array([0.1, 0.5, 0.9]),
+            1,
+            method=method,
+            reference=np.nanquantile,
+            tolerance=5e-6,
+            unknown=False,
+        )
+        for method in ("linear", "lower", "higher", "midpoint", "nearest")
+    ),
+    row("nanquantile", EMPTY, 0.3, 1, reference=_nanquantile, tolerance=5e-6),
+    row("nanquantile", EMPTY, 0.3, (0, 1), keepdims=True, reference=np.nanquantile, tolerance=5e-6),
+    row("nanquantile", X, 0.7, (0, 2), reference=np.nanquantile, differentiable=True, tolerance=5e-6),
+    row("nanpercentile", HOLES, 30, -1, reference=np.nanpercentile, tolerance=5e-6),
     *(row(op, HOLES, reference=getattr(np, op), tolerance=3e-6) for op in NAN_REDUCTIONS),
     *(row(op, HOLES, -1, keepdims=True, reference=getattr(np, op), tolerance=3e-6) for op in NAN_REDUCTIONS),
     row("nansum", integers(0, 5, 3, 4), 0, reference=np.nansum),

@@ -21,7 +21,8 @@ COMMON = ("bool", "uint8", "int8", "int32", "bfloat16", "float16", "float32")
 SCALAR_OPS = sorted(set().union(*(registry.get_backend(name).takes_scalars for name in BACKENDS)))
 #: Ops that rows don't suit, each tested where its own kind is.
 WITHOUT_ROWS = set(
-    "cast convert_to_numpy convert_to_tensor dtype is_tensor shape stop_gradient eig eigh qr ndim size custom_gradient".split()
+    "cast convert_to_numpy convert_to_tensor dtype is_tensor shape stop_gradient eig eigh qr ndim size custom_gradient jvp "
+    "vectorize".split()
 )
 
 
@@ -52,10 +53,14 @@ def test_float8_is_never_promoted() -> None:
         dtypes.result_type("float8_e4m3fn", "float32")
 
 
+def _of_two(op: str) -> Any:
+    return (lambda x, bound: ops.clip(x, bound, bound)) if op == "clip" else getattr(ops, op)
+
+
 @pytest.mark.parametrize("op", SCALAR_OPS)
 def test_numbers_beside_tensors(op: str) -> None:
     """On either side of a tensor, on every backend, eager and symbolic."""
-    function = getattr(ops, op)
+    function = _of_two(op)
     for name, (kind, number) in itertools.product(COMMON, SCALARS.items()):
         if name == kind.__name__ == "bool":
             continue
@@ -71,8 +76,29 @@ def test_numbers_beside_tensors(op: str) -> None:
 
 @pytest.mark.parametrize("op", SCALAR_OPS)
 def test_two_numbers(backend: Any, op: str) -> None:
-    result = getattr(ops, op)(3, 2)
+    result = _of_two(op)(3, 2)
     assert isinstance(result, (*backend.tensor_types, np.generic))
+
+
+def test_bounds_of_both_kinds(backend: Any) -> None:
+    x = ops.convert_to_tensor([-3.0, 0.5, 3.0])
+    for low, high in ((-1, x * 0 + 1), (x * 0 - 1, 1), (-1.0, 1)):
+        assert ops.convert_to_numpy(ops.clip(x, low, high)).tolist() == [-1.0, 0.5, 1.0]
+    assert ops.convert_to_numpy(ops.clip(0.5, x, x)).tolist() == [-3.0, 0.5, 3.0]
+
+
+def test_a_sequence_of_other_dtypes_than_before(backend: Any) -> None:
+    """The plan of one call isn't taken for another's."""
+    whole, real = ops.convert_to_tensor([1, 2]), ops.convert_to_tensor([0.5])
+    for xs, dtype in (
+        ([real, real], "float32"),
+        ([whole, real], "float32"),
+        ([whole, whole], "int32"),
+        ([whole, [3]], "int32"),
+    ):
+        joined = ops.concatenate(xs)
+        assert ops.dtype(joined) == dtype
+        np.testing.assert_array_equal(ops.convert_to_numpy(joined), np.concatenate([np.asarray(x) for x in xs]))
 
 
 def test_two_frameworks_in_a_call() -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.ops.table import normal
 from triceras import ops
 from triceras.backends import registry
+from triceras.ops.affine import affine
 from triceras.ops.normalization import batch_norm_train
 
 TRAINING = [name for name in registry.available_backends() if name != "numpy"]
@@ -115,3 +116,17 @@ def test_custom_gradient_is_used() -> None:
             value, _, gradients = backend.value_and_grad(lambda p, f=function: (ops.sum(f(*p)), None), tensors)
             assert backend.to_numpy(value) == 6
             assert [backend.to_numpy(g).item() for g in gradients] == [7, 9]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8", "bool"])
+@pytest.mark.parametrize("shape", [(5,), (4, 5), (0, 5), (2, 3, 5)])
+def test_affine_is_a_product_and_a_sum(backend: Any, shape: tuple[int, ...], dtype: str) -> None:
+    """A backend's own kernel gives what the definition does, dtypes and sizes of zero included."""
+    x, kernel, bias = (ops.cast(normal(*s) * 3, dtype) for s in (shape, (5, 3), (3,)))
+    expected = ops.add(ops.matmul(x, kernel), bias)
+    result = affine(x, kernel, bias)
+    assert (ops.dtype(result), ops.shape(result)) == (ops.dtype(expected), ops.shape(expected))
+    tolerance = {"float32": 1e-6, "bfloat16": 2e-2}.get(dtype, 0)
+    np.testing.assert_allclose(
+        *(np.asarray(ops.convert_to_numpy(ops.cast(v, "float32"))) for v in (result, expected)), tolerance, tolerance
+    )

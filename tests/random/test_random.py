@@ -10,6 +10,7 @@ import triceras
 from triceras import layers, ops, random
 from triceras.backends import registry
 from triceras.backends.registry import Backend, backend_scope
+from triceras.random.distributions import standard_normal
 from triceras.random.words import random_words
 
 BACKENDS = registry.available_backends()
@@ -32,6 +33,11 @@ DRAWS = {
     "dropout noise_shape": (lambda seed: random.dropout(np.ones((50, 40), np.float32), 0.3, (None, 1), seed), True),
     "shuffle": (lambda seed: random.shuffle(np.arange(50), seed=seed), True),
     "shuffle axis": (lambda seed: random.shuffle(np.arange(100).reshape(2, 50), axis=1, seed=seed), True),
+    "gamma": (lambda seed: random.gamma((50, 40), 2.5, seed=seed), False),
+    "gamma small": (lambda seed: random.gamma((50, 40), np.linspace(0.05, 1.0, 40, dtype="float32"), seed=seed), False),
+    "beta": (lambda seed: random.beta((50, 40), 0.5, [[2.0]], seed=seed), False),
+    "binomial": (lambda seed: random.binomial((50, 40), 9, 0.3, seed=seed), True),
+    "binomial many": (lambda seed: random.binomial((50, 40), [[0, 16, 17, 1000] * 10], 0.7, seed=seed), True),
     "bfloat16": (lambda seed: ops.cast(random.uniform((50, 40), dtype="bfloat16", seed=seed), "float32"), True),
 }
 
@@ -120,6 +126,68 @@ def test_randint_is_even(low: int, high: int) -> None:
     assert scipy.stats.chisquare(counts, widths / widths.sum() * len(x)).pvalue > 0.001
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.7, 1.0, 3.5, 200.0])
+def test_gamma_is_distributed_as_it_says(alpha: float) -> None:
+    with backend_scope("numpy"):
+        x = host(random.gamma((300_000,), alpha, seed=6)).astype("float64")
+    law = scipy.stats.gamma(alpha)
+    assert x.min() >= 0.0
+    assert abs(x.mean() - alpha) < 5 * law.std() / np.sqrt(len(x))
+    assert abs(x.var() / law.var() - 1) < 0.05
+    # In logarithms, which tell the tiny numbers of a small alpha apart; below 1e-30 float32 begins to lose them.
+    seen = x[x > 1e-30]
+    lost = law.cdf(1e-30)
+    assert abs((len(x) - len(seen)) / len(x) - lost) < 0.01
+    assert scipy.stats.kstest(seen, lambda v: (law.cdf(v) - lost) / (1 - lost)).pvalue > 0.001
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.1), (0.5, 2.0), (1.0, 1.0), (30.0, 70.0)])
+def test_beta_is_distributed_as_it_says(alpha: float, beta: float) -> None:
+    with backend_scope("numpy"):
+        x = host(random.beta((300_000,), alpha, beta, seed=7)).astype("float64")
+    law = scipy.stats.beta(alpha, beta)
+    assert np.isfinite(x).all()
+    assert abs(x.mean() - law.mean()) < 5 * law.std() / np.sqrt(len(x))
+    assert abs(x.var() / law.var() - 1) < 0.02
+    inside = x[(x > 1e-6) & (x < 1 - 1e-6)]  # float32 can't tell those near 1 apart
+    low, high = law.cdf(1e-6), law.cdf(1 - 1e-6)
+    assert scipy.stats.kstest(inside, lambda v: (law.cdf(v) - low) / (high - low)).pvalue > 0.001
+
+
+@pytest.mark.parametrize(("count", "rate"), [(1, 0.3), (16, 0.5), (17, 0.1), (50, 0.96), (1000, 0.02), (200_000, 0.4)])
+def test_binomial_is_distributed_as_it_says(count: int, rate: float) -> None:
+    with backend_scope("numpy"):
+        x = host(random.binomial((200_000,), count, rate, seed=8)).astype(np.int64)
+    law = scipy.stats.binom(count, rate)
+    assert x.min() >= 0
+    assert x.max() <= count
+    assert abs(x.mean() - law.mean()) < 5 * law.std() / np.sqrt(len(x))
+    assert abs(x.var() / law.var() - 1) < 0.02
+    edges = np.unique(np.concatenate([[-1], law.ppf(np.linspace(0.01, 0.99, 60)), [count]])).astype(np.int64)
+    expected = np.diff(law.cdf(edges))
+    counts = np.diff(np.searchsorted(np.sort(x), edges, "right"))
+    kept = expected * len(x) > 5
+    counts, expected = (np.append(v[kept], v[~kept].sum()) for v in (counts, expected))
+    used = expected * len(x) > 0.5
+    assert (
+        scipy.stats.chisquare(counts[used], expected[used] / expected[used].sum() * counts[used].sum()).pvalue > 0.001
+    )
+
+
+def test_binomial_of_tensors_is_that_of_numbers(backend: Backend) -> None:
+    counts = np.array([0.0, 3.0, 40.0, 700.0], np.float32)
+    known = host(random.binomial((5, 4), counts, 0.4, seed=3))
+    np.testing.assert_array_equal(host(random.binomial((5, 4), ops.convert_to_tensor(counts), 0.4, seed=3)), known)
+    assert (known[:, 0] == 0).all()
+    certain = random.binomial((4,), counts, [0.0, 1.0, 0.0, 1.0], seed=3)
+    assert host(certain).tolist() == [0.0, 3.0, 0.0, 700.0]
+
+
+def test_normal_is_finite_in_the_last_cell(backend: Backend) -> None:
+    ends = ops.convert_to_tensor(np.array([2.0**-25, 1.0], np.float32))
+    assert np.abs(host(standard_normal(ends))) == pytest.approx(5.35, abs=0.1)
+
+
 def test_categorical_and_dropout_rates() -> None:
     with backend_scope("numpy"):
         draws = host(random.categorical(np.log([[0.2, 0.3, 0.5]]), 200_000, seed=1))[0]
@@ -186,6 +254,8 @@ def test_layers_draw_the_same_everywhere() -> None:
         (lambda: random.normal((2,), dtype="int32"), "gives a floating dtype, received dtype='int32'"),
         (lambda: random.randint((2,), 5, 5), "needs minval < maxval, at most 2.*31 apart, received 5 and 5"),
         (lambda: random.randint((2,), 0, 5, dtype="float32"), "gives an integer dtype, received dtype='float32'"),
+        (lambda: random.gamma((2,), 1.0, dtype="int32"), "gives a floating dtype, received dtype='int32'"),
+        (lambda: random.binomial((2,), 1 << 24, 0.5), r"counts up to 2\*\*24 - 1 trials, received counts=16777216"),
         (lambda: triceras.utils.set_random_seed(-3), r"takes an integer from 0 to 2\*\*32 - 1, received -3"),
     ],
 )

@@ -153,7 +153,7 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, np.ndarray):
         return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
     if obj is Ellipsis:
-        return _tagged("__ellipsis__", "...")
+        return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, slice):
         parts = {key: serialize_keras_object(getattr(obj, key)) for key in ("start", "stop", "step")}
         return {"class_name": "__slice__", "config": parts}

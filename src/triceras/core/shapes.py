@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,7 +34,11 @@ def normalize_axes(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ..
     """
     if axis is None:
         return tuple(range(rank))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    return _normalized((axis,) if isinstance(axis, int) else tuple(axis), rank)
+
+
+@functools.lru_cache(maxsize=512)
+def _normalized(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
     for a in axes:
         if not -rank <= a < rank:
             raise ValueError(f"axis {a} is out of range for a tensor of rank {rank}.")

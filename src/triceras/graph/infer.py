@@ -21,6 +21,8 @@ STAND_INS = (240, 24)
 def op_spec(op: dispatch.Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The structure of ``Spec`` that an op returns for these arguments."""
     backend = registry.active()
+    if op.whole:
+        return by_ops_inside(op, args, kwargs) if op.evaluated is None else abstract(op.evaluated, args, kwargs)
     if op.spec is None:
         return abstract(op.call, args, kwargs)
     found = op.tensors(args, kwargs)
@@ -37,6 +39,16 @@ def op_spec(op: dispatch.Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         else:
             kwargs[slot.name] = specs
     return op.spec(*args, **kwargs)
+
+
+def by_ops_inside(op: dispatch.Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The structure of ``Spec`` of a function over ops, run on symbolic tensors that keep no history."""
+
+    def forgetful(x: Any) -> Any:
+        return KerasTensor(x.shape, x.dtype, sparse=x.sparse, record_history=False) if isinstance(x, KerasTensor) else x
+
+    args, kwargs = tree.map_structure(forgetful, (args, kwargs))
+    return tree.map_structure(lambda x: x.spec if isinstance(x, KerasTensor) else x, op.function(*args, **kwargs))
 
 
 def _like(x: Any) -> Any:
@@ -64,7 +76,14 @@ def abstract(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         given = iter(tensors)
         filled = [next(given) if isinstance(x, KerasTensor) else x for x in leaves]
         a, k = tree.pack_sequence_as((args, kwargs), filled)
-        return function(*a, **k)
+        result = function(*a, **k)
+        for x in tree.flatten(result):
+            if isinstance(x, KerasTensor):
+                raise TypeError(
+                    f"A function given to an op returned {x!r}, a symbol from outside of it. Pass it what it needs as an "
+                    "argument, or put the call into a layer."
+                )
+        return result
 
     def evaluate(stand_in: int) -> Any:
         specs = [Spec(tuple(stand_in if d is None else d for d in x.shape), x.dtype) for x in symbols]

@@ -31,7 +31,9 @@ def print_summary(
     totals = [Text.from_markup(line) for line in _totals(model)]
     heading = Text.from_markup(f'[bold]Model: "{model.name}"[/bold]')
     if print_fn is not None:
-        console = Console(file=io.StringIO(), width=line_length or 88, color_system=None, legacy_windows=False)
+        # In a notebook a console shows what it prints there, whatever its file is, unless told not to.
+        plain = {"color_system": None, "force_jupyter": False, "legacy_windows": False}
+        console = Console(file=io.StringIO(), width=line_length or 88, **plain)  # type: ignore[arg-type]
         console.print(heading, table, *totals, sep="\n")
         print_fn(console.file.getvalue())  # type: ignore[attr-defined]
         return

@@ -12,8 +12,8 @@ from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.creation import arange
 from triceras.ops.dispatch import Index, TensorLike, composite
-from triceras.ops.linalg import matmul
 from triceras.ops.logic import logical_and, where
+from triceras.ops.products import matmul
 from triceras.ops.shape import expand_dims, repeat, transpose
 from triceras.ops.transcendental import tanh
 

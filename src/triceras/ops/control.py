@@ -1,7 +1,8 @@
 """Control flow: branches, loops, maps over a leading axis, and functions with gradients of their own.
 
-Functions are arguments here, so these aren't ops of the dispatching kind. The backend of the tensors runs them with what
-its table has of the same name: traced loops where it compiles, plain Python where it computes eagerly.
+Functions are arguments here, so these aren't ops of the dispatching kind; on symbols each is recorded as a whole. The backend
+of the tensors runs them with what its table has of the same name: traced loops where it compiles, plain Python where it
+computes eagerly.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from triceras import tree
 from triceras.backends import registry
 from triceras.backends.base import Backend
-from triceras.ops.dispatch import SYMBOLIC, common_owner
+from triceras.ops.dispatch import SYMBOLIC, common_owner, recorded
 from triceras.ops.shape import concatenate
 
 
@@ -21,25 +22,24 @@ def _value(x: Any) -> Any:
     return x.value if isinstance(x, registry.StateHolder) else x
 
 
-def _backend(name: str, *structures: Any) -> Backend:
+def backend_of(name: str, *structures: Any) -> Backend:
+    """The backend of the tensors in some structures, else the active one."""
     return common_owner(name, tree.flatten(structures)) or registry.active()
 
 
 def _run(name: str, structures: Any, *args: Any) -> Any:
     """Run a backend's body of the name, active meanwhile for what the functions do."""
-    backend = _backend(name, *structures)
+    backend = backend_of(name, *structures)
     with registry.use(backend):
         return backend.table[name](*args)
 
 
-def _tensors(backend: Backend, structure: Any) -> Any:
+def native_tensors(backend: Backend, structure: Any) -> Any:
+    """A structure with its leaves as tensors of a backend."""
     return tree.map_structure(lambda x: None if x is None else backend.convert_to_tensor(_value(x)), structure)
 
 
-def _symbolic(structure: Any) -> bool:
-    return builtins.any(type(x) in SYMBOLIC for x in tree.flatten(structure))
-
-
+@recorded(takes_functions=True, alike=lambda pred, true_fn, false_fn: true_fn())
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """One function's result or another's, by a truth value.
 
@@ -53,12 +53,10 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
     """
     if isinstance(pred, bool):
         return true_fn() if pred else false_fn()
-    if _symbolic(pred):
-        # What both branches would give is one spec: the first one's stands for it.
-        return true_fn()
     return _run("cond", (pred,), _value(pred), true_fn, false_fn)
 
 
+@recorded(takes_functions=True, alike=lambda index, branches, *operands: branches[0](*operands))
 def switch(index: Any, branches: list[Callable[..., Any]], *operands: Any) -> Any:
     """The result of one of several functions, by an index.
 
@@ -76,6 +74,7 @@ def switch(index: Any, branches: list[Callable[..., Any]], *operands: Any) -> An
     return _run("switch", (index, operands), _value(index), list(branches), *operands)
 
 
+@recorded(takes_functions=True, alike=lambda cond, body, loop_vars, maximum_iterations=None: loop_vars)
 def while_loop(
     cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Any, maximum_iterations: int | None = None
 ) -> Any:
@@ -96,7 +95,7 @@ def while_loop(
     """
     single = not isinstance(loop_vars, list | tuple)
     values = (loop_vars,) if single else tuple(loop_vars)
-    values = _tensors(_backend("while_loop", values), values)
+    values = native_tensors(backend_of("while_loop", values), values)
 
     def step(*current: Any) -> tuple[Any, ...]:
         new = body(*current)
@@ -108,6 +107,7 @@ def while_loop(
     return list(result) if isinstance(loop_vars, list) else tuple(result)
 
 
+@recorded(takes_functions=True, alike=lambda lower, upper, body_fun, init_val: init_val)
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
     """``value = body_fun(i, value)`` for i from ``lower`` up to, but without, ``upper``.
 
@@ -120,10 +120,11 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
         >>> convert_to_numpy(fori_loop(0, 4, lambda i, x: x + i, convert_to_tensor(0))).item()
         6
     """
-    init_val = _tensors(_backend("fori_loop", lower, upper, init_val), init_val)
+    init_val = native_tensors(backend_of("fori_loop", lower, upper, init_val), init_val)
     return _run("fori_loop", (lower, upper, init_val), _value(lower), _value(upper), body_fun, init_val)
 
 
+@recorded(takes_functions=True)
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
@@ -151,8 +152,8 @@ def scan(
         raise TypeError(f"scan() needs a function as its first argument, received f={f!r}.")
     if xs is None and length is None:
         raise ValueError("scan() needs xs to go through or a length, received neither.")
-    backend = _backend("scan", init, xs)
-    init, xs = _tensors(backend, init), _tensors(backend, xs)
+    backend = backend_of("scan", init, xs)
+    init, xs = native_tensors(backend, init), native_tensors(backend, xs)
     sizes = {x.shape[0] for x in tree.flatten(xs) if x is not None} | ({length} if length is not None else set())
     if len(sizes) > 1:
         raise ValueError(
@@ -161,6 +162,7 @@ def scan(
     return _run("scan", (init, xs), f, init, xs, sizes.pop(), reverse, unroll)
 
 
+@recorded(takes_functions=True)
 def map(f: Callable[[Any], Any], xs: Any) -> Any:
     """A function applied to each element of a leading axis in turn, the results stacked.
 
@@ -175,6 +177,7 @@ def map(f: Callable[[Any], Any], xs: Any) -> Any:
     return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
+@recorded(takes_functions=True)
 def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     """A function applied to all elements of a leading axis at once, the results stacked.
 
@@ -186,10 +189,11 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
         >>> convert_to_numpy(vectorized_map(lambda x: x * x, convert_to_tensor([1, 2, 3]))).tolist()
         [1, 4, 9]
     """
-    elements = _tensors(_backend("vectorized_map", elements), elements)
+    elements = native_tensors(backend_of("vectorized_map", elements), elements)
     return _run("vectorized_map", (elements,), function, elements)
 
 
+@recorded(takes_functions=True)
 def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """Running results of an associative function, in a number of steps that grows with the logarithm of the length.
 
@@ -205,8 +209,8 @@ def associative_scan(f: Callable[[Any, Any], Any], elems: Any, reverse: bool = F
     """
     if not callable(f):
         raise TypeError(f"associative_scan() needs a function as its first argument, received f={f!r}.")
-    backend = _backend("associative_scan", elems)
-    elems = _tensors(backend, elems)
+    backend = backend_of("associative_scan", elems)
+    elems = native_tensors(backend, elems)
     sizes = {x.shape[axis] for x in tree.flatten(elems)}
     if len(sizes) > 1:
         raise ValueError(f"associative_scan() received different sizes along axis {axis}: {sorted(sizes)}.")
@@ -239,6 +243,12 @@ def _doubling(f: Callable[[Any, Any], Any], elems: Any, reverse: bool, axis: int
     return elems
 
 
+@recorded(takes_functions=True)
+def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A function's result, recorded as one call on symbols."""
+    return function(*args, **kwargs)
+
+
 def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callable[..., Any]:
     """A function with a gradient of its own.
 
@@ -259,7 +269,10 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
     made: dict[str, Callable[..., Any]] = {}
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        backend = _backend("custom_gradient", args, kwargs)
+        leaves = tree.flatten((args, kwargs))
+        if builtins.any(type(x) in SYMBOLIC for x in leaves):
+            return called(call, *args, **kwargs)
+        backend = common_owner("custom_gradient", leaves) or registry.active()
         if backend.name not in made:
             made[backend.name] = backend.table["custom_gradient"](f)
         values = [_value(x) for x in args]

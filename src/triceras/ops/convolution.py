@@ -12,7 +12,7 @@ from typing import Any
 from triceras.backends.base import Spec, Tensor
 from triceras.core import settings, windows
 from triceras.ops.core import convert_to_tensor
-from triceras.ops.dispatch import TensorLike, composite, primitive
+from triceras.ops.dispatch import TensorLike, composite, primitive, recorded
 from triceras.ops.reduce import max as reduce_max
 from triceras.ops.reduce import mean
 from triceras.ops.shape import moveaxis, reshape, stack
@@ -82,9 +82,10 @@ def convolve(
     """``conv`` with every argument given."""
 
 
+@recorded()
 def conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -137,9 +138,10 @@ def convolve_depthwise(
     return convolve(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
+@recorded()
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -163,10 +165,11 @@ def depthwise_conv(
     return convolve_depthwise(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
+@recorded()
 def separable_conv(
-    inputs: Any,
-    depthwise_kernel: Any,
-    pointwise_kernel: Any,
+    inputs: TensorLike,
+    depthwise_kernel: TensorLike,
+    pointwise_kernel: TensorLike,
     strides: Sizes = 1,
     padding: str = "valid",
     data_format: str | None = None,
@@ -225,9 +228,10 @@ def convolve_transposed(
     """``conv_transpose`` with every argument given; output padding is an integer or None for each axis."""
 
 
+@recorded()
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: Sizes = 1,
     padding: str = "valid",
     output_padding: Sizes | None = None,
@@ -278,8 +282,13 @@ def _pool_arguments(op: str, inputs: Any, pool_size: Sizes, strides: Sizes | Non
     return inputs, window, window if strides is None else windows.per_axis(strides, rank, "strides"), layout
 
 
+@recorded()
 def max_pool(
-    inputs: Any, pool_size: Sizes, strides: Sizes | None = None, padding: str = "valid", data_format: str | None = None
+    inputs: TensorLike,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
 ) -> Tensor:
     """The largest value in each window.
 
@@ -298,8 +307,13 @@ def max_pool(
     return pool_max(inputs, window, steps, padding, layout)
 
 
+@recorded()
 def average_pool(
-    inputs: Any, pool_size: Sizes, strides: Sizes | None = None, padding: str = "valid", data_format: str | None = None
+    inputs: TensorLike,
+    pool_size: Sizes,
+    strides: Sizes | None = None,
+    padding: str = "valid",
+    data_format: str | None = None,
 ) -> Tensor:
     """The mean of each window; what is padded doesn't count. Arguments as for ``max_pool``.
 

@@ -14,7 +14,7 @@ from triceras.backends.base import Spec, Tensor
 from triceras.core import dtypes, settings
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
-from triceras.ops.dispatch import Index, TensorLike, composite, primitive
+from triceras.ops.dispatch import Index, TensorLike, composite, primitive, recorded
 from triceras.ops.logic import equal, greater_equal
 from triceras.ops.shape import expand_dims, moveaxis, reshape
 
@@ -68,7 +68,8 @@ def filled(fill_value: Index, shape: Shape, dtype: Any = None) -> Tensor:
     """``full`` with its tensor first."""
 
 
-def full(shape: Shape, fill_value: Any, dtype: Any = None) -> Tensor:
+@recorded()
+def full(shape: Shape, fill_value: Index, dtype: Any = None) -> Tensor:
     """A value repeated.
 
     Args:

@@ -12,8 +12,8 @@ from triceras.ops.creation import eye
 from triceras.ops.dispatch import TensorLike, composite, primitive
 from triceras.ops.elementwise import conj, multiply
 from triceras.ops.layout import diagonal
-from triceras.ops.linalg import matmul
 from triceras.ops.logic import greater, where
+from triceras.ops.products import matmul
 from triceras.ops.reduce import max, sum
 from triceras.ops.shape import expand_dims, swapaxes
 from triceras.ops.specs import same

@@ -31,6 +31,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _NUMBERS = (bool, int, float, complex)
 _KEPT = (int, float, complex)
 _UNSEEN: Any = object()
+_NODES = frozenset((list, tuple, dict))
 
 Promotion = Callable[[Sequence[Any]], str]
 
@@ -57,6 +58,9 @@ class Op:
     out_dtype: str | None
     slots: tuple[Slot, ...]
     signature: inspect.Signature
+    #: Whether it is a function over ops, recorded as a whole, and what is evaluated abstractly if it takes functions.
+    whole: bool = False
+    evaluated: Callable[..., Any] | None = None
     call: Callable[..., Any] = dataclasses.field(init=False, repr=False)
 
     def body(self, backend: Backend) -> Callable[..., Any]:
@@ -142,21 +146,65 @@ def composite(
 
 
 def _define(is_primitive: bool, promote: Any, spec: Any, dtype: str | None, function: Any) -> Any:
+    rule = PROMOTIONS[promote] if isinstance(promote, str) else promote
     signature = inspect.signature(function)
+    op = Op(function.__name__, function, is_primitive, rule, spec, dtype, _slots(signature), signature)
+    return _registered(op, _dispatcher(op))
+
+
+def _slots(signature: inspect.Signature) -> tuple[Slot, ...]:
     slots = []
     for position, parameter in enumerate(signature.parameters.values()):
         annotation = str(parameter.annotation)
         kind = annotation.removesuffix(" | None").removesuffix(" = None")
         if kind in ("TensorLike", "Tensors", "Index"):
             slots.append(Slot(position, parameter.name, kind != "Index", kind == "Tensors"))
-    rule = PROMOTIONS[promote] if isinstance(promote, str) else promote
-    op = Op(function.__name__, function, is_primitive, rule, spec, dtype, tuple(slots), signature)
+    return tuple(slots)
+
+
+def _registered(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
     if op.name in OPS:
         raise ValueError(f"The op {op.name!r} is defined twice.")
     OPS[op.name] = op
-    op.call = functools.update_wrapper(_dispatcher(op), function)
+    op.call = functools.update_wrapper(call, op.function)
     op.call.op = op  # type: ignore[attr-defined]
     return op.call
+
+
+def recorded(*, takes_functions: bool = False, alike: Callable[..., Any] | None = None) -> Callable[[_F], _F]:
+    """A function over ops, whose arguments needn't be tensors in known places: any number of them, structures, functions.
+
+    Nothing is converted or promoted here, the ops inside do that. On symbolic tensors it is recorded as one call with the
+    arguments as they were given, not as the calls it makes.
+
+    Args:
+        takes_functions: whether arguments are functions, which only tensors can be passed to: its symbolic result is
+            evaluated abstractly then, and else by the ops inside.
+        alike: for these, a function of the same arguments with results of the same shapes and dtypes, evaluated in its place.
+    """
+    return functools.partial(_define_recorded, takes_functions, alike)
+
+
+def _define_recorded(takes_functions: bool, alike: Callable[..., Any] | None, function: Any) -> Any:
+    signature = inspect.signature(function)
+    evaluated = (alike or function) if takes_functions else None
+    op = Op(function.__name__, function, False, None, None, None, _slots(signature), signature, True, evaluated)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for x in (*args, *kwargs.values()) if kwargs else args:
+            if (type(x) in SYMBOLIC or type(x) in _NODES) and (symbol := _symbol_in(x)) is not None:
+                return SYMBOLIC[symbol](op, args, kwargs)
+        return function(*args, **kwargs)
+
+    return _registered(op, call)
+
+
+def _symbol_in(x: Any) -> type | None:
+    """The class of a symbolic tensor in a structure, or None."""
+    if type(x) not in _NODES:
+        return type(x) if type(x) in SYMBOLIC else None
+    values = x.values() if isinstance(x, dict) else x
+    return next((kind for v in values if (kind := _symbol_in(v)) is not None), None)
 
 
 def _run_composite(function: Callable[..., Any], backend: Backend, *args: Any, **kwargs: Any) -> Any:
@@ -181,14 +229,14 @@ settings.listeners.append(forget_plans)
 
 
 def _dispatcher(op: Op) -> Callable[..., Any]:
-    positions = [slot.position for slot in op.slots if not slot.many]
+    """The op's call, with a plan for each combination of classes and dtypes of its leading tensors."""
     plans: dict[Any, Callable[..., Any] | None] = {}
     _all_plans.append(plans)
-    if len(positions) == len(op.slots) and positions == [0]:
-        return _unary_dispatcher(op, plans)
-    if len(positions) == len(op.slots) and positions == [0, 1]:
-        return _binary_dispatcher(op, plans)
-    return lambda *args, **kwargs: resolve(op, args, kwargs)
+    if [slot.position for slot in op.slots] != list(range(len(op.slots))) or not op.slots:
+        return lambda *args, **kwargs: resolve(op, args, kwargs)
+    if any(slot.many for slot in op.slots):
+        return _sequence_dispatcher(op, plans) if len(op.slots) == 1 else lambda *a, **k: resolve(op, a, k)
+    return {1: _unary_dispatcher, 2: _binary_dispatcher}.get(len(op.slots), _general_dispatcher)(op, plans)
 
 
 def _unary_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
@@ -219,6 +267,34 @@ def _binary_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> C
     return call
 
 
+def _general_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
+    count = len(op.slots)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if len(args) < count:
+            return resolve(op, args, kwargs)
+        key = tuple([(type(x), getattr(x, "dtype", None)) for x in args[:count]])
+        plan = plans.get(key, _UNSEEN)
+        if plan is _UNSEEN:
+            plan = plans[key] = _plan(op, args[:count])
+        return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+
+    return call
+
+
+def _sequence_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not args or not isinstance(args[0], list | tuple):
+            return resolve(op, args, kwargs)
+        key = frozenset([(type(x), getattr(x, "dtype", None)) for x in args[0]])
+        plan = plans.get(key, _UNSEEN)
+        if plan is _UNSEEN:
+            plan = plans[key] = _sequence_plan(op, args[0])
+        return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+
+    return call
+
+
 def _plan(op: Op, leading: tuple[Any, ...]) -> Callable[..., Any] | None:
     """What to do with leading tensors of these classes and dtypes; None where it depends on their values."""
     if any(type(x) in SYMBOLIC for x in leading):
@@ -226,18 +302,38 @@ def _plan(op: Op, leading: tuple[Any, ...]) -> Callable[..., Any] | None:
     backend = common_owner(op.name, leading)
     if backend is None or any(isinstance(x, list | tuple) for x in leading):
         return None
-    target = _target(op, backend, [x for slot, x in zip(op.slots, leading, strict=True) if slot.promoted])
+    slots = list(zip(op.slots, leading, strict=True))
+    target = _target(op, backend, [x for slot, x in slots if slot.promoted and x is not None])
     body = op.body(backend)
-    steps = [
-        _converter(op, backend, x, target if slot.promoted else None) for slot, x in zip(op.slots, leading, strict=True)
-    ]
-    if steps[0] is None and (len(steps) == 1 or steps[1] is None):
+    steps = [_converter(op, backend, x, target if slot.promoted else None) for slot, x in slots]
+    if not any(steps):
         return body
-    first = steps[0] or _same
-    if len(steps) == 1:
+    first, *others = [step or _same for step in steps]
+    if not others:
         return lambda x, *args, **kwargs: body(first(x), *args, **kwargs)
-    second = steps[1] or _same
-    return lambda x1, x2, *args, **kwargs: body(first(x1), second(x2), *args, **kwargs)
+    if len(others) == 1:
+        second = others[0]
+        return lambda x1, x2, *args, **kwargs: body(first(x1), second(x2), *args, **kwargs)
+    changed = [(i, step) for i, step in enumerate(steps) if step is not None]
+    return functools.partial(_run_changed, body, changed)
+
+
+def _run_changed(body: Callable[..., Any], changed: list[tuple[int, Any]], *args: Any, **kwargs: Any) -> Any:
+    values = list(args)
+    for position, step in changed:
+        values[position] = step(values[position])
+    return body(*values, **kwargs)
+
+
+def _sequence_plan(op: Op, values: Sequence[Any]) -> Callable[..., Any] | None:
+    """The same for an op of one sequence of tensors; only where there is nothing to convert."""
+    backend = common_owner(op.name, values)
+    if backend is None or any(type(x) in SYMBOLIC for x in values):
+        return None
+    target = _target(op, backend, values) if op.slots[0].promoted else None
+    if any(isinstance(x, list | tuple) or _converter(op, backend, x, target) is not None for x in values):
+        return None
+    return op.body(backend)
 
 
 def _same(x: Any) -> Any:

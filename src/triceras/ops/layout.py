@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from triceras.backends.base import Spec, Tensor
 from triceras.ops import core
 from triceras.ops.creation import arange, eye, tri, zeros_like
-from triceras.ops.dispatch import Index, Tensors, composite
+from triceras.ops.dispatch import Index, TensorLike, Tensors, composite, recorded
 from triceras.ops.indexing import take
 from triceras.ops.logic import where
 from triceras.ops.shape import (
@@ -126,7 +125,8 @@ def meshgrid_of(xs: Tensors, indexing: str = "xy") -> list[Tensor]:
     return [swapaxes(grid, 0, 1) for grid in grids] if indexing == "xy" and rank > 1 else grids
 
 
-def meshgrid(*x: Any, indexing: str = "xy") -> list[Tensor]:
+@recorded()
+def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Tensor]:
     """The coordinates of every point of a grid, from those along its axes.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 from triceras.backends.base import Spec, Tensor
 from triceras.core.shapes import broadcast_shapes
-from triceras.ops.dispatch import Index, TensorLike, composite, primitive
+from triceras.ops.dispatch import Index, TensorLike, composite, primitive, recorded
 from triceras.ops.elementwise import abs, add, multiply, subtract
 from triceras.ops.specs import boolean, elementwise
 
@@ -257,6 +257,7 @@ def select_where(condition: Index, x1: TensorLike, x2: TensorLike) -> Tensor:
     """``where`` with both choices."""
 
 
+@recorded()
 def where(condition: Index, x1: TensorLike = None, x2: TensorLike = None) -> Tensor:
     """The elements of ``x1`` where a condition holds, those of ``x2`` elsewhere.
 

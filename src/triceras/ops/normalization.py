@@ -13,7 +13,7 @@ from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import Index, TensorLike, composite
 from triceras.ops.elementwise import maximum, rsqrt, square
-from triceras.ops.linalg import norm
+from triceras.ops.products import norm
 from triceras.ops.reduce import mean
 from triceras.ops.reduce import sum as reduce_sum
 from triceras.ops.shape import expand_dims, reshape, squeeze

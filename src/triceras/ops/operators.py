@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras.ops import elementwise as e
-from triceras.ops import indexing, linalg, logic
+from triceras.ops import indexing, logic, products
 
 
 class TensorOperators:
@@ -57,10 +57,10 @@ class TensorOperators:
         return e.power(other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return linalg.matmul(self, other)
+        return products.matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return linalg.matmul(other, self)
+        return products.matmul(other, self)
 
     def __and__(self, other: Any) -> Any:
         return logic.bitwise_and(self, other)

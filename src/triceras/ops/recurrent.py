@@ -17,8 +17,8 @@ from triceras.ops.control import custom_gradient, scan
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import TensorLike, composite
-from triceras.ops.linalg import matmul
 from triceras.ops.logic import where
+from triceras.ops.products import matmul
 from triceras.ops.reduce import sum as total
 from triceras.ops.shape import concatenate, expand_dims, reshape, split, stack, swapaxes
 from triceras.ops.transcendental import tanh

@@ -16,8 +16,8 @@ from triceras.ops import core
 from triceras.ops.creation import arange, full, linspace
 from triceras.ops.dispatch import Index, TensorLike, Tensors, composite
 from triceras.ops.elementwise import abs, clip, conj, mod, multiply, sign, sqrt, square
-from triceras.ops.indexing import argsort, scatter_into, take
-from triceras.ops.logic import equal, greater, greater_equal, isclose, less, where
+from triceras.ops.indexing import argsort, scatter_into, take, take_along_axis
+from triceras.ops.logic import equal, greater, greater_equal, isclose, less, logical_and, where
 from triceras.ops.reduce import all, any, max, sum
 from triceras.ops.shape import expand_dims, pad, ravel
 from triceras.ops.specs import same
@@ -171,6 +171,34 @@ def unravel_index(indices: Index, shape: Sequence[int]) -> tuple[Tensor, ...]:
         positions.append(mod(rest, length))
         rest = rest // length
     return tuple(reversed(positions))
+
+
+def _in_top_k_spec(targets: Spec, predictions: Spec, k: int) -> Spec:
+    return Spec(targets.shape, "bool")
+
+
+@composite(spec=_in_top_k_spec)
+def in_top_k(targets: Index, predictions: Index, k: int) -> Tensor:
+    """Whether a class is among those with the ``k`` highest predictions; of equal ones at the border all are.
+
+    Args:
+        targets: integers ``(batch,)``; one that is no class is never among them.
+        predictions: ``(batch, classes)``; a target's NaN is never among the highest.
+        k: how many.
+
+    Returns:
+        A boolean tensor ``(batch,)``.
+
+    Example:
+        >>> convert_to_numpy(in_top_k([2, 0], [[0.1, 0.6, 0.3], [0.1, 0.6, 0.3]], 2)).tolist()
+        [True, False]
+    """
+    classes = core.shape(predictions)[-1]
+    known = logical_and(greater_equal(targets, 0), less(targets, classes))
+    places = expand_dims(where(known, targets, 0), -1)
+    chosen = take_along_axis(predictions, places, -1)
+    higher = sum(core.cast(greater(predictions, chosen), "int32"), -1)
+    return logical_and(logical_and(known, less(higher, k)), equal(chosen, chosen)[..., 0])
 
 
 def _argpartition_spec(x: Spec, kth: int, axis: int = -1) -> Spec:

@@ -8,13 +8,18 @@ from typing import Any
 
 from triceras.backends.base import Spec
 from triceras.core.shapes import broadcast_shapes, reduced_shape
-from triceras.ops.dispatch import join, primitive
+from triceras.ops.dispatch import join, join_float, primitive
 
 
 def number(types: Sequence[Any]) -> str:
     """The joined dtype, with booleans as int32: for ops that have no meaning on truth values."""
     joined = join(types)
     return "int32" if joined == "bool" else joined
+
+
+def at_least_float32(types: Sequence[Any]) -> str:
+    """float32, or float64 where that is given: for long sums, for which 16 bits are too few."""
+    return "float64" if join_float(types) == "float64" else "float32"
 
 
 def boolean(types: Sequence[Any]) -> str:
@@ -32,7 +37,7 @@ def elementwise(promote: Any = "join", dtype: str | None = None) -> Callable[[An
     return primitive(promote, spec=functools.partial(_elementwise, dtype), dtype=dtype)
 
 
-def _reduce(dtype: str | None, x: Spec, axis: Any = None, keepdims: bool = False, **_: Any) -> Spec:
+def _reduce(dtype: str | None, x: Spec, axis: Any = None, keepdims: bool = False, *_: Any, **__: Any) -> Spec:
     return Spec(reduced_shape(x.shape, axis, keepdims), dtype or x.dtype)
 
 

@@ -1,118 +1,21 @@
-"""Quantiles, counts, differences and the reductions that leave NaN out."""
+"""Counts, differences and the reductions that leave NaN out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from triceras.backends.base import Spec, Tensor
+from triceras.backends.base import Tensor
 from triceras.core import dtypes
-from triceras.core.shapes import normalize_axes, reduced_shape
 from triceras.ops import core, reduce
 from triceras.ops.creation import arange, linspace, ones_like, zeros
 from triceras.ops.dispatch import Index, TensorLike, composite
-from triceras.ops.elementwise import divide, floor, maximum, minimum, multiply, sqrt, subtract
-from triceras.ops.indexing import scatter_into, searchsorted, sort, take
-from triceras.ops.linalg import matmul
+from triceras.ops.elementwise import maximum, minimum, multiply, sqrt
+from triceras.ops.indexing import scatter_into, searchsorted
 from triceras.ops.logic import greater_equal, isnan, less_equal, logical_and, logical_not, not_equal, where
+from triceras.ops.products import matmul
 from triceras.ops.reduce import Axes, mean, sum
 from triceras.ops.shape import concatenate, expand_dims, moveaxis, ravel, reshape, transpose
-
-METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
-
-
-def _to_last(x: Tensor, axis: Axes) -> Tensor:
-    """The reduced axes as a single one, the last."""
-    axes = normalize_axes(axis, len(x.shape))
-    kept = [i for i in range(len(x.shape)) if i not in axes]
-    sizes = core.shape(x)
-    return reshape(transpose(x, [*kept, *axes]), (*(sizes[i] for i in kept), -1))
-
-
-def _quantile_spec(x: Spec, q: Spec, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Spec:
-    return Spec((*q.shape, *reduced_shape(x.shape, axis, keepdims)), x.dtype)
-
-
-@composite("float", spec=_quantile_spec)
-def quantile(x: TensorLike, q: Index, axis: Axes = None, method: str = "linear", keepdims: bool = False) -> Tensor:
-    """The values below which given fractions of the elements lie.
-
-    Args:
-        x: a real tensor.
-        q: fractions in ``[0, 1]``, a number or a vector.
-        axis: the axis or axes; None for all.
-        method: what lies between two elements: ``"linear"`` interpolates, ``"lower"``, ``"higher"``, ``"nearest"``
-            choose one, ``"midpoint"`` is halfway.
-        keepdims: whether the axes stay, with size one.
-
-    Returns:
-        A floating tensor; the axes of ``q`` stand in front. A NaN among the elements gives NaN.
-
-    Example:
-        >>> convert_to_numpy(quantile([1.0, 2.0, 4.0], 0.25)).tolist()
-        1.5
-    """
-    if method not in METHODS:
-        raise ValueError(f"quantile() has no method {method!r}. Expected one of: {', '.join(METHODS)}.")
-    dtype = core.dtype(x)
-    exact = "float64" if dtype == "float64" else "float32"
-    values = sort(_to_last(x, axis), -1)
-    size = core.shape(values)[-1]
-    position = multiply(core.cast(q, exact), core.cast(size - 1, exact))
-    low = floor(position)
-    weight = _WEIGHTS[method](subtract(position, low), low)
-    below = core.cast(low, "int32")
-    above = minimum(below + 1, size - 1)
-    a, b = take(values, below, -1), take(values, above, -1)
-    weight = core.cast(weight, dtype)
-    result = where(not_equal(weight, 0), a + (b - a) * weight, a)
-    unclear = reduce.any(isnan(values), -1, keepdims=len(q.shape) > 0)
-    result = where(unclear, core.cast(float("nan"), dtype), result)
-    if len(q.shape):
-        result = moveaxis(result, -1, 0)
-    if keepdims:
-        axes = normalize_axes(axis, len(x.shape))
-        result = expand_dims(result, tuple(i + len(q.shape) for i in axes))
-    return result
-
-
-def _nearest(weight: Tensor, low: Tensor) -> Tensor:
-    """A half goes to the even position."""
-    odd = not_equal(floor(low / 2) * 2, low)
-    up = where(odd, greater_equal(weight, 0.5), weight > 0.5)
-    return core.cast(up, core.dtype(weight))
-
-
-_WEIGHTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "linear": lambda weight, low: weight,
-    "lower": lambda weight, low: weight * 0,
-    "higher": lambda weight, low: core.cast(weight > 0, core.dtype(weight)),
-    "midpoint": lambda weight, low: core.cast(weight > 0, core.dtype(weight)) / 2,
-    "nearest": _nearest,
-}
-
-
-@composite("float", spec=_quantile_spec)
-def percentile(x: TensorLike, q: Index, axis: Axes = None, method: str = "linear", keepdims: bool = False) -> Tensor:
-    """``quantile`` with ``q`` in percent.
-
-    Example:
-        >>> convert_to_numpy(percentile([1.0, 2.0, 4.0], 25)).tolist()
-        1.5
-    """
-    return quantile(x, divide(q, 100), axis, method, keepdims)
-
-
-@composite("float")
-def median(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """The middle element over axes, or the mean of the two in the middle.
-
-    Example:
-        >>> convert_to_numpy(median([1.0, 5.0, 3.0])).tolist()
-        3.0
-    """
-    return quantile(x, 0.5, axis, keepdims=keepdims)
-
 
 # ---- without NaN -----------------------------------------------------------------------------------------------------
 

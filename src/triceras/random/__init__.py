@@ -9,12 +9,16 @@ from triceras.random.distributions import (
     truncated_normal,
     uniform,
 )
+from triceras.random.gamma_family import beta, binomial, gamma
 from triceras.random.seed import SeedGenerator
 
 __all__ = [
     "SeedGenerator",
+    "beta",
+    "binomial",
     "categorical",
     "dropout",
+    "gamma",
     "normal",
     "randint",
     "shuffle",

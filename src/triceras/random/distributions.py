@@ -15,20 +15,33 @@ from triceras.random.seed import draw_key
 from triceras.random.words import random_words
 
 _SQRT2 = math.sqrt(2.0)
+#: The largest number below 1 whose half, added to a half, is below 1 too in float32: some inverses compute so.
+_BELOW_ONE = 1.0 - 2.0**-23
 
 
-def _float_dtype(dtype: Any) -> str:
+def float_dtype(dtype: Any) -> str:
+    """The floating dtype that is asked for, ``config.floatx()`` by default.
+
+    Raises:
+        ValueError: it isn't a floating one.
+    """
     name = settings.floatx() if dtype is None else dtypes.standardize_dtype(dtype)
     if name not in dtypes.FLOATS:
         raise ValueError(f"A continuous distribution gives a floating dtype, received dtype={name!r}.")
     return registry.active().canonical(name)
 
 
-def _unit(key: Any, shape: Sequence[int], dtype: str = "float32") -> Tensor:
+def unit(key: Any, shape: Sequence[int], dtype: str = "float32") -> Tensor:
     """Uniform on (0, 1), the centres of 2**24 equal cells (rounded to float32), so neither end is ever drawn."""
     words = random_words(key, tuple(shape))
     high = ops.bitwise_and(ops.bitwise_right_shift(words, 8), 0xFFFFFF)
     return (ops.cast(high, "float32") + 0.5) * (1.0 / (1 << 24))
+
+
+def standard_normal(uniform: Tensor) -> Tensor:
+    """Gaussian numbers from uniform ones, by the inverse of the distribution function."""
+    # The last cell's centre is rounded to 1, where the inverse is infinite.
+    return ops.erfinv(ops.minimum(uniform * 2.0 - 1.0, _BELOW_ONE)) * _SQRT2
 
 
 def uniform(shape: Sequence[int], minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
@@ -46,9 +59,9 @@ def uniform(shape: Sequence[int], minval: Any = 0.0, maxval: Any = 1.0, dtype: A
     """
     if dtype is not None and dtypes.standardize_dtype(dtype) in dtypes.INTEGERS:
         return randint(shape, minval, maxval, dtype, seed)
-    dtype = _float_dtype(dtype)
-    unit = _unit(draw_key(seed), shape)
-    return ops.cast(unit * (maxval - minval) + minval, dtype)
+    dtype = float_dtype(dtype)
+    cells = unit(draw_key(seed), shape)
+    return ops.cast(cells * (maxval - minval) + minval, dtype)
 
 
 def normal(shape: Sequence[int], mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
@@ -64,8 +77,8 @@ def normal(shape: Sequence[int], mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
         >>> shape(normal((2, 3), seed=1))
         (2, 3)
     """
-    dtype = _float_dtype(dtype)
-    z = ops.erfinv(_unit(draw_key(seed), shape) * 2.0 - 1.0) * _SQRT2
+    dtype = float_dtype(dtype)
+    z = standard_normal(unit(draw_key(seed), shape))
     return ops.cast(z * stddev + mean, dtype)
 
 
@@ -80,9 +93,9 @@ def truncated_normal(
         dtype: a floating dtype.
         seed: an integer, a ``SeedGenerator``, or None for the process's stream.
     """
-    dtype = _float_dtype(dtype)
+    dtype = float_dtype(dtype)
     limit = math.erf(2.0 / _SQRT2)
-    z = ops.erfinv((_unit(draw_key(seed), shape) * 2.0 - 1.0) * limit) * _SQRT2
+    z = ops.erfinv((unit(draw_key(seed), shape) * 2.0 - 1.0) * limit) * _SQRT2
     return ops.cast(ops.clip(z, -2.0, 2.0) * stddev + mean, dtype)
 
 
@@ -136,8 +149,8 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     """
     logits = ops.convert_to_tensor(logits) if registry.owner_of(logits) is None else logits
     batch, classes = ops.shape(logits)
-    unit = _unit(draw_key(seed), (batch, num_samples, classes))
-    gumbel = -ops.log(-ops.log(unit))
+    cells = unit(draw_key(seed), (batch, num_samples, classes))
+    gumbel = -ops.log(-ops.log(cells))
     return ops.cast(ops.argmax(ops.expand_dims(ops.cast(logits, "float32"), 1) + gumbel, axis=-1), dtype)
 
 

@@ -51,7 +51,7 @@ class JaxBackend(Backend):
     variable_mixin = VariableMixin
     functional_steps = True
     takes_scalars = frozenset(
-        "add subtract multiply divide power maximum minimum equal not_equal greater greater_equal less less_equal".split()
+        "add subtract multiply divide power maximum minimum clip equal not_equal greater greater_equal less less_equal".split()
     )
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class JaxBackend(Backend):
         if dtype is None:
             dtype = _default_dtype(x)
         if dtype == "string":
-            raise ValueError("jax has no string tensors; received an array of strings.")
+            raise ValueError(f"jax has no string tensors; received an array of strings: {dtypes.STRINGS_AS_NUMBERS}.")
         return jnp.asarray(_host(x), None if dtype is None else dtypes.numpy_dtype(self.canonical(dtype)))
 
     def to_numpy(self, x: jax.Array) -> np.ndarray:

@@ -45,6 +45,18 @@ def _as_many(gradients: Any, count: int) -> Any:
     return gradients[0] if count == 1 else gradients
 
 
+def _jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+    try:
+        return jax.jvp(fun, primals, tangents, has_aux)
+    except TypeError as error:
+        if "custom_vjp" not in str(error):
+            raise
+    # What brings its gradient has no forward derivative: the gradient's own gradient at zero is one.
+    value, pullback, *aux = jax.vjp(fun, *primals, has_aux=has_aux)
+    start = jax.tree.map(jnp.zeros_like, value)
+    return value, jax.vjp(pullback, start)[1](tangents)[0], *aux
+
+
 TABLE = {
     "cond": _cond,
     "switch": lambda index, branches, *operands: jax.lax.switch(index, branches, *operands),
@@ -53,4 +65,5 @@ TABLE = {
     "scan": _scan,
     "vectorized_map": lambda function, elements: jax.vmap(function)(elements),
     "custom_gradient": _custom_gradient,
+    "jvp": _jvp,
 }

@@ -29,13 +29,17 @@ def _round(x: jax.Array, decimals: int = 0) -> jax.Array:
     return (quotient + up.astype(x.dtype)) * scale
 
 
+def _nan_to_num(x: jax.Array, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> jax.Array:
+    return jnp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
 #: What carries the same name in ``jax.numpy``.
 _NAMES = """
 add subtract multiply divide floor_divide mod fmod power negative abs fabs sign square sqrt cbrt reciprocal floor ceil
 trunc maximum minimum fmax fmin heaviside hypot nextafter gcd lcm real imag conj angle exp exp2 expm1 log log1p log2
 log10 logaddexp sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh arctan2 i0 sinc equal
 not_equal less less_equal greater greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite
-isposinf isneginf signbit isreal bitwise_and bitwise_or bitwise_xor bitwise_not nan_to_num nonzero
+isposinf isneginf signbit isreal bitwise_and bitwise_or bitwise_xor bitwise_not nonzero
 """.split()
 
 TABLE = {name: getattr(jnp, name) for name in _NAMES} | {
@@ -43,6 +47,7 @@ TABLE = {name: getattr(jnp, name) for name in _NAMES} | {
     "rsqrt": jax.lax.rsqrt,
     "divide_no_nan": _divide_no_nan,
     "clip": _clip,
+    "nan_to_num": _nan_to_num,
     "round": _round,
     "erf": special.erf,
     "erfc": special.erfc,

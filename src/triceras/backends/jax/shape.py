@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from triceras.core.dtypes import numpy_dtype
+
 
 def _tuple(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
@@ -48,4 +50,5 @@ TABLE = {
     "flip": lambda x, axis=None: jnp.flip(x, _tuple(axis)),
     "roll": lambda x, shift, axis=None: jnp.roll(x, _tuple(shift), _tuple(axis)),
     "broadcast_to": lambda x, shape: jnp.broadcast_to(x, tuple(shape)),
+    "bits_as": lambda x, dtype: x.view(numpy_dtype(dtype)),
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from triceras import tree
+from triceras.core.errors import UnsupportedError
 
 
 def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -50,6 +51,10 @@ def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args, **kwargs: f(*args, **kwargs)[0]
 
 
+def _jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+    raise UnsupportedError("jvp() differentiates, which the numpy backend doesn't; use jax, torch or tensorflow.")
+
+
 TABLE = {
     "cond": _cond,
     "switch": _switch,
@@ -58,4 +63,5 @@ TABLE = {
     "scan": _scan,
     "vectorized_map": _vectorized_map,
     "custom_gradient": _custom_gradient,
+    "jvp": _jvp,
 }

@@ -41,8 +41,17 @@ def _slice_update(inputs: np.ndarray, start_indices: Any, updates: np.ndarray) -
     return result
 
 
+def _ordered(x: np.ndarray) -> np.ndarray:
+    """NumPy puts NaN last only in the dtypes of its own: bfloat16 (ml_dtypes) is compared as float32."""
+    return x if x.dtype.isbuiltin == 1 else x.astype(np.float32)
+
+
+def _sort(x: np.ndarray, axis: int | None = -1) -> np.ndarray:
+    return np.sort(_ordered(x), axis).astype(x.dtype)
+
+
 def _argsort(x: np.ndarray, axis: int | None = -1) -> np.ndarray:
-    return np.argsort(x, axis, kind="stable").astype(np.int32)
+    return np.argsort(_ordered(x), axis, kind="stable").astype(np.int32)
 
 
 def _top_k(x: np.ndarray, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +75,7 @@ TABLE = {
     "scatter_into": _scatter_into,
     "slice": lambda inputs, start_indices, shape: inputs[_block(inputs, start_indices, shape)],
     "slice_update": _slice_update,
-    "sort": np.sort,
+    "sort": _sort,
     "argsort": _argsort,
     "top_k": _top_k,
     "searchsorted": _searchsorted,

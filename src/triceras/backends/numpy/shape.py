@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from triceras.core.dtypes import numpy_dtype
+
 
 def _tuple(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis
@@ -36,4 +38,7 @@ TABLE = {
     "flip": lambda x, axis=None: np.flip(x, _tuple(axis)),
     "roll": lambda x, shift, axis=None: np.roll(x, _tuple(shift), _tuple(axis)),
     "broadcast_to": lambda x, shape: np.broadcast_to(x, tuple(shape)),
+    "bits_as": lambda x, dtype: (
+        np.ascontiguousarray(x).view(numpy_dtype(dtype)) if x.ndim else x.view(numpy_dtype(dtype))
+    ),
 }

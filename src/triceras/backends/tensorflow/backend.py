@@ -33,7 +33,7 @@ class TensorFlowBackend(Backend):
     variable_mixin = VariableMixin
     layer_mixin = LayerMixin
     takes_scalars = frozenset(
-        "add subtract multiply divide power maximum minimum equal not_equal greater greater_equal less less_equal".split()
+        "add subtract multiply divide power maximum minimum clip equal not_equal greater greater_equal less less_equal".split()
     )
 
     def __init__(self) -> None:

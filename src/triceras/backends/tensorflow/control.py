@@ -60,6 +60,25 @@ def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     return tf.custom_gradient(f)
 
 
+def _jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+    """Backwards twice: the gradient is linear in what it starts from, and its gradient there is the derivative.
+
+    A ``ForwardAccumulator`` would do with one pass, but can't go through loops.
+    """
+    inputs, zero = tf.nest.flatten(primals), tf.UnconnectedGradients.ZERO
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(inputs)
+            result = fun(*primals)
+        value, *aux = result if has_aux else (result,)
+        outputs = [tf.convert_to_tensor(y) for y in tf.nest.flatten(value)]
+        starts = [tf.zeros_like(y) for y in outputs]
+        outer.watch(starts)
+        gradients = inner.gradient(outputs, inputs, starts, unconnected_gradients=zero)
+    derivatives = outer.gradient(gradients, starts, tf.nest.flatten(tangents), unconnected_gradients=zero)
+    return value, tf.nest.pack_sequence_as(value, derivatives), *aux
+
+
 TABLE = {
     "cond": _cond,
     "switch": _switch,
@@ -68,4 +87,5 @@ TABLE = {
     "scan": _scan,
     "vectorized_map": lambda function, elements: tf.vectorized_map(function, elements),
     "custom_gradient": _custom_gradient,
+    "jvp": _jvp,
 }

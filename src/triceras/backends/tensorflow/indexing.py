@@ -153,13 +153,30 @@ def _slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor
 
 
 def _sort(x: Tensor, axis: int | None = -1) -> Tensor:
-    return tf.sort(tf.reshape(x, [-1])) if axis is None else tf.sort(x, axis)
+    x, axis = (tf.reshape(x, [-1]), 0) if axis is None else (x, axis)
+    if not x.dtype.is_floating:
+        return tf.sort(x, axis)
+    # TensorFlow's order is arbitrary where there is a NaN: they are counted, and put behind the others.
+    missing = tf.math.is_nan(x)
+    numbers = tf.sort(tf.where(missing, tf.cast(float("inf"), x.dtype), x), axis)
+    place = tf.cumsum(tf.ones_like(x, tf.int32), axis)
+    count = tf.reduce_sum(tf.cast(~missing, tf.int32), axis, keepdims=True)
+    return tf.where(place > count, tf.cast(float("nan"), x.dtype), numbers)
 
 
 def _argsort(x: Tensor, axis: int | None = -1) -> Tensor:
     x, axis = (tf.reshape(x, [-1]), 0) if axis is None else (x, axis)
     x = tf.cast(x, _SMALL.get(x.dtype, x.dtype))
-    return tf.argsort(x, axis, stable=True)
+    return tf.argsort(_ranked(x) if x.dtype.is_floating else x, axis, stable=True)
+
+
+def _ranked(x: Tensor) -> Tensor:
+    """Integers in the order of floats, NaN last: the bits are in that order already but for negative numbers."""
+    x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+    whole = tf.int64 if x.dtype == tf.float64 else tf.int32
+    x = tf.where(tf.math.is_nan(x), tf.cast(float("nan"), x.dtype), x + 0)  # one NaN, one zero
+    bits = tf.bitcast(x, whole)
+    return tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, whole.max), bits)
 
 
 def _top_k(x: Tensor, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:

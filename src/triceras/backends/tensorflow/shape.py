@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -59,7 +60,8 @@ def _padded(x: Tensor, pad_width: Any, mode: Any = "constant", constant_values: 
         return tf.pad(x, pad_width, constant_values=tf.cast(constant_values or 0, x.dtype))
     while any(before or after for before, after in pad_width):
         # TensorFlow mirrors an axis at most once: longer paddings go in several rounds.
-        limits = [d - 1 if mode == "reflect" else d for d in x.shape]
+        # An axis of unknown size is taken to be long enough; TensorFlow says so where it isn't.
+        limits = [math.inf if d is None else d - 1 if mode == "reflect" else d for d in x.shape]
         step = [(min(a, n), min(b, n)) for (a, b), n in zip(pad_width, limits, strict=True)]
         x = tf.pad(x, step, mode.upper())  # pyright: ignore[reportArgumentType]  # annotated as a literal
         pad_width = [(a - c, b - d) for (a, b), (c, d) in zip(pad_width, step, strict=True)]
@@ -78,6 +80,22 @@ def _roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
     return tf.roll(x, shift, axis)
 
 
+def _bits_as(x: Tensor, dtype: str) -> Tensor:
+    if x.dtype == tf.bool:
+        x = tf.cast(x, tf.uint8)
+    if dtype == "bool":
+        return tf.cast(_bits_as(x, "uint8"), tf.bool)
+    old, new = x.dtype.size, tf.as_dtype(dtype).size
+    if old < new:  # TensorFlow takes the small ones from an axis of their own
+        x = tf.reshape(x, [*tf.unstack(tf.shape(x))[:-1], -1, new // old])
+    sizes = x.shape[:-1] if old < new else x.shape
+    result = tf.bitcast(x, dtype)
+    if old > new:
+        result = tf.reshape(result, [*tf.unstack(tf.shape(x))[:-1], x.shape[-1] * (old // new) if x.shape[-1] else -1])
+        sizes = [*x.shape[:-1], result.shape[-1]]
+    return tf.ensure_shape(result, sizes)
+
+
 TABLE = {
     "reshape": lambda x, newshape: tf.reshape(x, [newshape] if isinstance(newshape, int) else newshape),
     "squeeze": tf.squeeze,
@@ -93,4 +111,5 @@ TABLE = {
     "flip": _flip,
     "roll": _roll,
     "broadcast_to": lambda x, shape: tf.broadcast_to(x, shape),
+    "bits_as": _bits_as,
 }

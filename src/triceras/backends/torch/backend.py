@@ -39,7 +39,7 @@ class TorchBackend(Backend):
     optimizer_kernels = OPTIMIZER_KERNELS
     updates_in_place = True
     takes_scalars = frozenset(
-        "add subtract multiply divide power equal not_equal greater greater_equal less less_equal".split()
+        "add subtract multiply divide power clip equal not_equal greater greater_equal less less_equal".split()
     )
 
     def __init__(self) -> None:
@@ -155,7 +155,7 @@ def _from_numpy(x: np.ndarray) -> torch.Tensor:
     """Shares memory where torch allows it; its own bytes for dtypes that NumPy knows through ml_dtypes only."""
     name = dtypes.standardize_dtype(x.dtype)
     if name == "string":
-        raise ValueError("torch has no string tensors; received an array of strings.")
+        raise ValueError(f"torch has no string tensors; received an array of strings: {dtypes.STRINGS_AS_NUMBERS}.")
     x = np.array(x) if not x.flags.writeable or any(s < 0 for s in x.strides) else x
     if name == "bfloat16":
         return torch.from_numpy(x.view(np.int16)).view(torch.bfloat16)

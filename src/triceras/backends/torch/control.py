@@ -60,6 +60,10 @@ def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args, **kwargs: _CustomGradient.apply(f, kwargs, *args)
 
 
+def _jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
+    return torch.func.jvp(fun, primals, tangents, has_aux=has_aux)
+
+
 TABLE = {
     "cond": _cond,
     "switch": _switch,
@@ -68,4 +72,5 @@ TABLE = {
     "scan": _scan,
     "vectorized_map": lambda function, elements: torch.vmap(function)(elements),
     "custom_gradient": _custom_gradient,
+    "jvp": _jvp,
 }

@@ -40,6 +40,17 @@ def _power(x1: Any, x2: Any) -> torch.Tensor:
     return torch.pow(x1, torch.as_tensor(x2, dtype=x1.dtype, device=x1.device))
 
 
+def _clip(x: Any, x_min: Any, x_max: Any) -> torch.Tensor:
+    """torch takes two numbers or two tensors as bounds, and no number to be clipped."""
+    values = (x, x_min, x_max)
+    tensor = next(v for v in values if isinstance(v, torch.Tensor))
+    if x is not tensor or isinstance(x_min, torch.Tensor) != isinstance(x_max, torch.Tensor):
+        x, x_min, x_max = (
+            v if v is None else torch.as_tensor(v, dtype=tensor.dtype, device=tensor.device) for v in values
+        )
+    return torch.clamp(x, x_min, x_max)
+
+
 #: Ours -> torch's.
 _NAMES = {
     name: name
@@ -64,7 +75,7 @@ TABLE = {name: getattr(torch, native) for name, native in _NAMES.items()} | {
     "power": _power,
     "divide_no_nan": _divide_no_nan,
     "cbrt": _cbrt,
-    "clip": lambda x, x_min, x_max: torch.clamp(x, x_min, x_max),
+    "clip": _clip,
     "round": _round,
     "nan_to_num": _nan_to_num,
     "real": lambda x: torch.real(x) if x.is_complex() else x,

@@ -16,6 +16,12 @@ def _matmul(x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
     return torch.matmul(x1, x2)
 
 
+def _affine(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    if x.dim() == 2 and bias.is_floating_point() and not x.is_sparse:
+        return torch.addmm(bias, x, kernel)
+    return torch.add(_matmul(x, kernel), bias)
+
+
 def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
     """Booleans are summed as integers."""
 
@@ -42,6 +48,7 @@ def _einsum(operands: Sequence[torch.Tensor], subscripts: str) -> torch.Tensor:
 
 TABLE = {
     "matmul": _matmul,
+    "affine": _affine,
     "tensordot": lambda x1, x2, axes=2: _tensordot((x1, x2), axes),
     "einsum_of": _einsum,
 }

@@ -93,4 +93,5 @@ TABLE = {
     "flip": lambda x, axis=None: torch.flip(x, normalize_axes(axis, x.ndim)),
     "roll": _roll,
     "broadcast_to": lambda x, shape: torch.broadcast_to(x, tuple(shape)),
+    "bits_as": lambda x, dtype: x.contiguous().view(getattr(torch, dtype)),
 }

@@ -22,7 +22,7 @@ from triceras.ops.dispatch import Index, composite
 from triceras.ops.elementwise import clip
 from triceras.ops.elementwise import round as rounded
 from triceras.ops.indexing import take
-from triceras.ops.linalg import tensordot
+from triceras.ops.products import tensordot
 from triceras.ops.shape import moveaxis, pad
 
 
