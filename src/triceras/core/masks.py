@@ -11,9 +11,13 @@ from typing import Any
 mask_table: ContextVar[dict[int, tuple[Any, Any]] | None] = ContextVar("mask_table", default=None)
 
 
+_NO_ATTRIBUTES: dict[str, Any] = {}
+
+
 def get_mask(x: Any) -> Any:
     """The mask a tensor carries, or None."""
-    mask = getattr(x, "_keras_mask", None)
+    # Not by getattr: tensors of TensorFlow look a name they don't have up in Python.
+    mask = getattr(x, "__dict__", _NO_ATTRIBUTES).get("_keras_mask")
     if mask is None:
         table = mask_table.get()
         if table and id(x) in table:

@@ -8,6 +8,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from triceras import tree
+from triceras.core.masks import get_mask
+
 
 @dataclasses.dataclass(frozen=True)
 class CallPlan:
@@ -44,3 +47,10 @@ def build_parameters(build: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the shapes that a class's ``build`` takes."""
     parameters = [p for p in inspect.signature(build).parameters.values() if p.name != "self"]
     return tuple(p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+
+
+def carries_mask(value: Any) -> bool:
+    """Whether a tensor, or any inside of a structure, carries a mask."""
+    if isinstance(value, list | tuple | dict):
+        return any(get_mask(x) is not None for x in tree.flatten(value))
+    return get_mask(value) is not None

@@ -97,10 +97,11 @@ def _without_last_one(shape: tuple[Any, ...], expected: tuple[Any, ...]) -> tupl
     return shape, expected
 
 
-def check_inputs(input_spec: Any, inputs: Any, layer_path: str) -> None:
+def check_inputs(input_spec: Any, inputs: Any, layer: Any) -> None:
     """Raise a ValueError that names the layer and the fault unless the inputs are as demanded."""
-    if input_spec is None:
+    if type(input_spec) is InputSpec and hasattr(inputs, "shape") and input_spec.fault(inputs) is None:
         return
+    layer_path = layer.path
     specs = tree.flatten(input_spec)
     if isinstance(inputs, dict) and all(spec is not None and spec.name is not None for spec in specs):
         missing = [spec.name for spec in specs if spec.name not in inputs and not spec.optional]
@@ -119,5 +120,6 @@ def check_inputs(input_spec: Any, inputs: Any, layer_path: str) -> None:
         fault = spec.fault(x)
         if fault is not None:
             raise ValueError(
-                f"Input {position} of layer {layer_path!r} doesn't fit: {fault}. Full shape received: {tuple(x.shape)}."
+                f"Input {position} of layer {layer_path!r} doesn't fit: {fault}. Full shape received: {tuple(x.shape)}. "
+                "Reshape the input, or change what gives it to the layer."
             )

@@ -17,7 +17,7 @@ from triceras.graph import infer
 from triceras.graph.node import Node
 from triceras.graph.operation import Operation
 from triceras.graph.symbol import KerasTensor, any_symbolic
-from triceras.layers.call_plan import CallPlan, build_parameters, call_plan
+from triceras.layers.call_plan import CallPlan, build_parameters, call_plan, carries_mask
 from triceras.layers.input_spec import InputSpec, check_inputs
 from triceras.layers.layer_state import LayerState
 from triceras.layers.tracking import PLAIN
@@ -28,6 +28,9 @@ training_context: ContextVar[bool | None] = ContextVar("training", default=None)
 
 #: (class, backend) -> the class with the backend's mixin.
 _native_classes: dict[tuple[type, Backend], type] = {}
+
+#: (native dtype, compute dtype) -> the dtype to cast a tensor to, or None.
+_casts: dict[tuple[Any, str], str | None] = {}
 
 
 def native_class(cls: type, backend: Backend) -> type:
@@ -221,9 +224,10 @@ class Layer(LayerState, Operation):
 
     def _abstract_spec(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         def run(*a: Any, **k: Any) -> Any:
-            a = (self._convert(a[0]), *map(self._convert_tensors, a[1:])) if a else a
-            k = {key: self._convert_tensors(value) for key, value in k.items()}
-            with StatelessScope(collect_losses=True), scopes.AutocastScope(self._cast_dtype()), table():
+            cast = self._cast_dtype()
+            a = (self._convert(a[0], cast), *[self._convert_tensors(x, cast) for x in a[1:]]) if a else a
+            k = {key: self._convert_tensors(value, cast) for key, value in k.items()}
+            with StatelessScope(collect_losses=True), scopes.AutocastScope(cast), table():
                 return self.call(*a, **k)
 
         return infer.to_symbols(infer.abstract(run, args, kwargs))
@@ -235,113 +239,120 @@ class Layer(LayerState, Operation):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs: convert, check, build the first time, then ``call``; or record it on symbolic tensors."""
-        plan = call_plan(type(self).call)
         if "_dtype_policy" not in self.__dict__:
             self._check_super_called()
-        if any_symbolic(args, kwargs):
-            return self._symbolic(plan, args, kwargs)
+        plan = call_plan(type(self).call)
         backend = self._backend
+        one_tensor = len(args) == 1 and not kwargs and registry.OWNERS.get(type(args[0])) is backend
+        if not one_tensor and any_symbolic(args, kwargs):
+            return self._symbolic(plan, args, kwargs)
         if registry.active() is backend:
             return self._compute(plan, args, kwargs)
         with registry.use(backend):
             return self._compute(plan, args, kwargs)
 
     def _compute(self, plan: CallPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if args:
-            args = (self._convert(args[0]), *map(self._convert_tensors, args[1:]))
-        if kwargs:
-            kwargs = {key: self._convert_tensors(value) for key, value in kwargs.items()}
-        first = args[0] if args else next(iter(kwargs.values()), None)
+        cast = self._cast_dtype()
+        if len(args) == 1 and not kwargs:  # what follows in general, without the general case's cost
+            first = self._convert(args[0], cast)
+            args = (first,)
+            masked = carries_mask(first)
+        else:
+            args = tuple(self._convert_tensors(x, cast) if i else self._convert(x, cast) for i, x in enumerate(args))
+            kwargs = {key: self._convert_tensors(value, cast) for key, value in kwargs.items()}
+            first = args[0] if args else next(iter(kwargs.values()), None)
+            masked = "mask" in kwargs or any(map(carries_mask, (*args, *kwargs.values())))
         if self._input_spec is not None:
-            check_inputs(self._input_spec, first, self.path)
+            check_inputs(self._input_spec, first, self)
         outer = training_context.get()
         training = kwargs.get("training")
         if "training" in kwargs and not (plan.takes_training or plan.takes_more):
             kwargs = {key: value for key, value in kwargs.items() if key != "training"}  # for the layers inside
         if training is None:
-            training = outer if outer is not None else self._default_training()
+            training = outer if outer is not None else self.training
             if plan.takes_training and "training" not in kwargs:
                 kwargs = {**kwargs, "training": training}
-        masks = mask_table.get()
-        outermost = masks is None
-        if plan.takes_mask or plan.argument_masks:
+        if masked and (plan.takes_mask or plan.argument_masks):
             kwargs = self._with_masks(plan, args, kwargs)
         if not self.built:
             self._build_for(args, kwargs)
-        tokens = (
-            training_context.set(training) if training is not outer else None,
-            scopes.autocast.set(self._cast_dtype()),
-            mask_table.set({}) if outermost else None,
-        )
+        tokens = []  # nothing for a layer inside another, most of the time
+        if training is not outer:
+            tokens.append((training_context, training_context.set(training)))
+        if cast != scopes.autocast.get():
+            tokens.append((scopes.autocast, scopes.autocast.set(cast)))
+        if mask_table.get() is None:
+            tokens.append((mask_table, mask_table.set({})))
         try:
             outputs = self.call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 self._add_activity_loss(outputs)
-            if self.supports_masking or self._is_overridden("compute_mask"):
+            if (masked and self.supports_masking) or type(self).compute_mask is not Layer.compute_mask:
                 self._mask_outputs(args, kwargs, first, outputs)
         except Exception as error:
             _say_where(error, self, args)
             raise
         finally:
-            if tokens[2] is not None:
-                mask_table.reset(tokens[2])
-            scopes.autocast.reset(tokens[1])
-            if tokens[0] is not None:
-                training_context.reset(tokens[0])
+            for variable, token in tokens:
+                variable.reset(token)
         return outputs
-
-    def _default_training(self) -> bool:
-        return self.training
 
     def _cast_dtype(self) -> str | None:
         """What floating variables are read in during the call; None where that is how they are stored."""
-        if not self.autocast:
-            return None
-        dtype = self.dtype_policy.compute_dtype
-        return dtype if dtype in dtypes.FLOATS else None
+        policy = self._dtype_policy
+        if type(policy) is dtype_policies.DTypePolicyMap:
+            policy = policy[self.path]
+        dtype = policy.compute_dtype
+        return dtype if dtype in dtypes.FLOATS and self.autocast else None
 
     def _dtype_of(self, x: KerasTensor) -> str:
         """The dtype that ``call`` sees where an input is symbolic."""
         cast = self._cast_dtype()
         return cast if cast is not None and x.dtype in dtypes.FLOATS else x.dtype
 
-    def _convert(self, x: Any) -> Any:
-        """The first argument: everything in it becomes a tensor of the compute dtype."""
-        if type(x) in self._backend.tensor_types or registry.owner_of(x) is self._backend:
-            return self._autocast(x)
+    def _convert(self, x: Any, cast: str | None) -> Any:
+        """The first argument: everything in it becomes a tensor, the floating ones of the dtype to cast to."""
+        if registry.OWNERS.get(type(x)) is not self._backend:
+            return self._adopt(x, cast)
+        return self._cast(x.value if isinstance(x, registry.StateHolder) else x, cast)
+
+    def _cast(self, x: Tensor, cast: str | None) -> Tensor:
+        if cast is None:
+            return x
+        try:
+            target = _casts[x.dtype, cast]
+        except KeyError:
+            name = dtypes.standardize_dtype(x.dtype)
+            target = self._backend.canonical(cast) if name in dtypes.FLOATS and name != cast else None
+            _casts[x.dtype, cast] = target
+        return x if target is None else self._backend.cast(x, target)
+
+    def _adopt(self, x: Any, cast: str | None) -> Any:
+        """The same for what isn't known to be a tensor of this backend."""
         if x is None or isinstance(x, KerasTensor):
             return x
         if isinstance(x, list | tuple | dict) and _holds_only_numbers(x):
-            return self._autocast(self._backend.convert_to_tensor(x))
+            return self._cast(self._backend.convert_to_tensor(x), cast)
         if tree.is_nested(x):
-            return tree.map_structure(self._convert, x)
+            return tree.map_structure(lambda leaf: self._convert(leaf, cast), x)
         owner = registry.owner_of(x)
+        if owner is self._backend:
+            return self._convert(x, cast)
         if owner is not None:
             raise registry.mixed_error(f"Layer {self.path!r}", self._backend, owner)
         if isinstance(x, str | bytes) or not (hasattr(x, "__array__") or isinstance(x, int | float | complex)):
             return x
-        return self._autocast(self._backend.convert_to_tensor(x))
+        return self._cast(self._backend.convert_to_tensor(x), cast)
 
-    def _convert_tensors(self, x: Any) -> Any:
+    def _convert_tensors(self, x: Any, cast: str | None) -> Any:
         """Any other argument: arrays and tensors only; numbers and flags stay."""
         if type(x) in PLAIN:
             return x
         if tree.is_nested(x):
-            return tree.map_structure(self._convert_tensors, x)
+            return tree.map_structure(lambda leaf: self._convert_tensors(leaf, cast), x)
         if registry.owner_of(x) is self._backend or hasattr(x, "__array__"):
-            return self._convert(x)
+            return self._convert(x, cast)
         return x
-
-    def _autocast(self, x: Tensor) -> Tensor:
-        if isinstance(x, registry.StateHolder):
-            x = x.value
-        dtype = self.dtype_policy.compute_dtype
-        if not self.autocast or x.dtype == dtype:
-            return x
-        name = dtypes.standardize_dtype(x.dtype)
-        if name == dtype or name not in dtypes.FLOATS or dtype not in dtypes.FLOATS:
-            return x
-        return self._backend.cast(x, self._backend.canonical(dtype))
 
     def _with_masks(self, plan: CallPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The keyword arguments with the masks that the inputs carry and nobody gave."""
@@ -384,7 +395,7 @@ class Layer(LayerState, Operation):
     def _symbolic(self, plan: CallPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         first = args[0] if args else next(iter(kwargs.values()), None)
         if self._input_spec is not None:
-            check_inputs(self._input_spec, first, self.path)
+            check_inputs(self._input_spec, first, self)
         with registry.use(self._backend):
             if not self.built:
                 self._build_for(args, kwargs)

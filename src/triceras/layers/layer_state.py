@@ -266,7 +266,8 @@ class LayerState:
         """
         ours = self.weights
         if len(ours) != len(weights):
-            raise ValueError(f"Layer {self.name!r} has {len(ours)} weights, received {len(weights)} arrays.")
+            unbuilt = "" if self.built else " It isn't built: call it or build() it first."
+            raise ValueError(f"Layer {self.name!r} has {len(ours)} weights, received {len(weights)} arrays.{unbuilt}")
         for variable, value in zip(ours, weights, strict=True):
             if variable.shape != tuple(np.shape(value)):
                 raise ValueError(

@@ -8,6 +8,7 @@ from triceras import activations, constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
+from triceras.ops.affine import affine
 
 
 class Dense(Layer):
@@ -89,9 +90,10 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        outputs = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
-            outputs = ops.add(outputs, self.bias)
+        if self.bias is None:
+            outputs = ops.matmul(inputs, self.kernel)
+        else:
+            outputs = affine(inputs, self.kernel, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -73,15 +74,23 @@ class Normalization(Layer):
             )
 
     def adapt(self, data: Any) -> None:
-        """Take mean and variance from data: an array, or an iterable of batches of arrays."""
+        """Take mean and variance from data.
+
+        Args:
+            data: an array, a tensor or a nested list of numbers; or batches of such, in a list or anything iterable. Of a
+                batch ``(x, y)`` the first part counts.
+
+        Raises:
+            ValueError: there is no data, its batches differ in the axes kept, or mean and variance were given.
+        """
         if self.input_mean is not None:
             raise ValueError(f"Layer {self.name!r} was given its mean and variance; adapt() would have nothing to do.")
-        batches = [data] if hasattr(data, "shape") or isinstance(data, list) else data
         count, mean, second = 0, 0.0, 0.0
-        for batch in batches:
+        for batch in self._batches(data):
             x = ops.convert_to_numpy(batch).astype("float64")
             if not self.built:
                 self.build(tuple(x.shape))
+            self._check_batch(x)
             size = math.prod(x.shape[a] for a in self._reduced)
             batch_mean, batch_variance = x.mean(self._reduced), x.var(self._reduced)
             # Chan, Golub & LeVeque 1983: statistics of two parts joined without going over the data again.
@@ -95,6 +104,27 @@ class Normalization(Layer):
         self.adapt_mean.assign(mean)
         self.adapt_variance.assign(second / count)
         self.finalize_state()
+
+    def _batches(self, data: Any) -> Iterator[Any]:
+        if hasattr(data, "shape") or (isinstance(data, list | tuple) and not any(hasattr(x, "shape") for x in data)):
+            yield data
+            return
+        if not hasattr(data, "__iter__") and not hasattr(data, "__getitem__"):
+            raise ValueError(
+                f"Layer {self.name!r}: adapt() takes an array or an iterable of batches, received {type(data).__name__}."
+            )
+        batches = data if hasattr(data, "__iter__") else (data[i] for i in range(len(data)))
+        for batch in batches:
+            yield batch[0] if isinstance(batch, list | tuple) and batch and hasattr(batch[0], "shape") else batch
+
+    def _check_batch(self, x: np.ndarray) -> None:
+        kept = tuple(x.shape[a] for a in self._kept) if x.ndim == len(self._broadcast) else None
+        wanted = tuple(self._broadcast[a] for a in self._kept)
+        if kept != wanted:
+            raise ValueError(
+                f"Layer {self.name!r}: adapt() received a batch of shape {x.shape}, expected {len(self._broadcast)} axes with "
+                f"sizes {wanted} in axes {tuple(self._kept)}. Give batches of one form, or make a new layer."
+            )
 
     def finalize_state(self) -> None:
         """Use the statistics that are stored."""
