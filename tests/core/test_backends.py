@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import pathlib
 import subprocess
@@ -65,6 +66,28 @@ def test_the_order_in_which_the_active_backend_is_found(
         (tmp_path / ".triceras").mkdir()
         (tmp_path / ".triceras" / "triceras.json").write_text(file)
     assert python(code, tmp_path, **environment) == expected
+
+
+KERAS_FILE = {"floatx": "float32", "epsilon": 1e-07, "backend": "tensorflow", "image_data_format": "channels_last"}
+
+
+@pytest.mark.parametrize(
+    "changes, expected", [({}, "jax"), ({"backend": "torch"}, "torch"), ({"epsilon": 1e-6}, "tensorflow")]
+)
+def test_a_file_of_keras_counts_where_somebody_changed_it(
+    tmp_path: pathlib.Path, changes: dict[str, object], expected: str
+) -> None:
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(json.dumps(KERAS_FILE | changes))
+    assert python(WHICH, tmp_path) == expected
+
+
+def test_the_file_that_keras_writes_by_itself_names_no_backend(tmp_path: pathlib.Path) -> None:
+    """Importing TensorFlow makes Keras write one, which must not decide for later processes."""
+    pytest.importorskip("tensorflow")
+    python("import tensorflow as tf; tf.keras.layers; print()", tmp_path)
+    assert json.loads((tmp_path / ".keras" / "keras.json").read_text()) == KERAS_FILE
+    assert python(WHICH, tmp_path) == "jax"
 
 
 def test_a_missing_backend_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
+import builtins
+import sys
+import types
+from typing import Any
 
 import pytest
 
 import triceras
 from triceras import layers
 from triceras.backends.registry import Backend
-from triceras.models import summary as summaries
 
 
 def model() -> triceras.Model:
@@ -20,6 +22,19 @@ def model() -> triceras.Model:
     x = triceras.Input((4,), name="x")
     y = layers.Dense(4, name="wide")(x)
     return triceras.Model(x, layers.Add(name="sum")([layers.Dense(3, name="side")(y), inner(y)]), name="whole")
+
+
+def running_in(shell: str | None, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Let IPython seem to run with a shell of that class; what it is told to display."""
+    shown: list[Any] = []
+    display = types.ModuleType("IPython.display")
+    display.display = shown.append  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.delenv("DATABRICKS_RUNTIME_VERSION", raising=False)
+    if shell is not None:
+        monkeypatch.setattr(builtins, "get_ipython", type(shell, (), {}), raising=False)
+    return shown
 
 
 def text(of: triceras.Model, **options: object) -> str:
@@ -79,11 +94,38 @@ def test_on_the_terminal(backend: Backend, capsys: pytest.CaptureFixture[str]) -
     assert "wide (Dense)" in capsys.readouterr().out
 
 
-def test_html(backend: Backend) -> None:
-    from rich.console import Console
+@pytest.mark.parametrize("nested", [False, True])
+def test_html_in_a_notebook(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], nested: bool
+) -> None:
+    """Where IPython's kernel runs the table is one object displayed as HTML, with a text for what shows none."""
+    shown = running_in("ZMQInteractiveShell", monkeypatch)
+    model().summary(expand_nested=nested)
+    (table,) = shown
+    data = table._repr_mimebundle_([], [])
+    page = data["text/html"]
+    assert "<pre" in page
+    assert "font-weight: bold" in page
+    for expected in ("wide", "Dense", "Total params:", "Non-trainable params:"):
+        assert expected in page
+        assert expected in data["text/plain"]
+    assert ("deep" in page) is nested
+    assert capsys.readouterr().out == ""
 
-    console = Console(record=True, file=io.StringIO(), width=90)
-    console.print(summaries._table(model(), None, 90, False, False, None))
-    page = console.export_html()
-    assert "wide (Dense)" in page
-    assert page.startswith("<!DOCTYPE html>")
+
+@pytest.mark.parametrize("shell", [None, "TerminalInteractiveShell"])
+def test_text_elsewhere(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], shell: str | None
+) -> None:
+    shown = running_in(shell, monkeypatch)
+    model().summary()
+    assert shown == []
+    printed = capsys.readouterr().out
+    assert "wide (Dense)" in printed
+    assert "<" not in printed
+
+
+def test_a_function_gets_text_in_a_notebook_too(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = running_in("ZMQInteractiveShell", monkeypatch)
+    assert "wide (Dense)" in text(model())
+    assert shown == []

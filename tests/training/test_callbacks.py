@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -222,3 +222,49 @@ def test_callback_list_by_itself() -> None:
     listing.on_epoch_end(0, {"loss": 1.0})
     assert recorder.calls == ["epoch_begin", "epoch_end"]
     assert len(listing.callbacks) == 3
+
+
+def test_callbacks_without_a_model() -> None:
+    """What needs none works by itself."""
+    history = callbacks.History()
+    history.on_train_begin()
+    history.on_epoch_end(0, {"loss": 2.0})
+    history.on_epoch_end(1, {"loss": 1.0, "val_loss": 3.0})
+    assert history.history == {"loss": [2.0, 1.0], "val_loss": [3.0]}
+    assert history.epoch == [0, 1]
+    assert history.model is None
+    stopper = callbacks.EarlyStopping("loss", patience=1)
+    stopper.on_train_begin()
+    for epoch, loss in enumerate([1.0, 2.0]):
+        stopper.on_epoch_end(epoch, {"loss": loss})
+    stopper.on_train_end()
+    assert stopper.stopped_epoch == 1
+    seen: list[int] = []
+    callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch)).on_epoch_end(3, {})
+    assert seen == [3]
+
+
+def test_ending_on_nan_without_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    callbacks.TerminateOnNaN().on_train_batch_end(2, {"loss": float("nan")})
+    assert "Batch 2: the loss is nan; training ends." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "act, purpose",
+    [
+        (lambda: callbacks.ModelCheckpoint("x.keras").on_epoch_end(0, {}), "ModelCheckpoint has no model to save"),
+        (
+            lambda: callbacks.LearningRateScheduler(lambda epoch: 0.1).on_epoch_begin(0),
+            "LearningRateScheduler has no model to set the learning rate of",
+        ),
+        (
+            lambda: callbacks.EarlyStopping("loss", restore_best_weights=True).on_epoch_end(0, {"loss": 1.0}),
+            "EarlyStopping has no model to keep the best weights of",
+        ),
+    ],
+)
+def test_callbacks_that_need_a_model_say_so(act: Callable[[], object], purpose: str) -> None:
+    with pytest.raises(
+        ValueError, match=rf"{purpose}: expected one from fit\(.*, received None\. Pass the callback to fit"
+    ):
+        act()

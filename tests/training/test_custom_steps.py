@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+
 import numpy as np
 import pytest
 
@@ -234,3 +237,88 @@ def test_run_eagerly_lets_a_step_look_at_values(name: str) -> None:
         model = triceras.Sequential([triceras.Input((4,)), layers.Dense(1), LooksAtValues()])
         model.compile("sgd", "mse", run_eagerly=True)
         assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
+
+
+class FunctionalLooks(triceras.Model):
+    """Steps that branch on a figure, in the form of functional backends."""
+
+    def train_step(self, state: object, data: object) -> object:
+        logs, state = super().train_step(state, data)
+        return logs | {"seen": 1.0 if float(logs["loss"]) > 0 else 0.0}, state  # type: ignore[index]
+
+    def test_step(self, state: object, data: object) -> object:
+        logs, state = super().test_step(state, data)
+        return logs | {"seen": 1.0 if logs["loss"] > 0 else 0.0}, state  # type: ignore[index]
+
+    def predict_step(self, state: object, data: object) -> object:
+        outputs, state = super().predict_step(state, data)
+        return (outputs if float(ops.sum(outputs * 0)) == 0 else None), state
+
+
+class StatefulLooks(triceras.Model):
+    """The same in the form of the others."""
+
+    def train_step(self, data: object) -> object:
+        logs = super().train_step(data)
+        return logs | {"seen": 1.0 if float(logs["loss"]) > 0 else 0.0}  # type: ignore[index]
+
+    def test_step(self, data: object) -> object:
+        logs = super().test_step(data)
+        return logs | {"seen": 1.0 if logs["loss"] > 0 else 0.0}  # type: ignore[index]
+
+    def predict_step(self, data: object) -> object:
+        outputs = super().predict_step(data)
+        return outputs if float(ops.sum(outputs * 0)) == 0 else None
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_own_steps_that_look_at_values_run_eagerly(name: str) -> None:
+    """Where steps are compiled a warning names the step, the model, the reason and the line; torch runs own steps eagerly."""
+
+    def caught(method: str) -> contextlib.AbstractContextManager[object]:
+        message = (
+            rf"^{method}\(\) of model '\w+' can't be compiled and runs eagerly: (?s:.*) In {method}\(\), "
+            rf"{re.escape(__file__)}, line \d+\. Compute with ops rather than Python's own branches"
+        )
+        return contextlib.nullcontext() if name == "torch" else pytest.warns(UserWarning, match=message)
+
+    with backend_scope(name) as backend:
+        model = build(FunctionalLooks if backend.functional_steps else StatefulLooks)
+        plain = build(triceras.Model)
+        with caught("train_step"):
+            history = model.fit(X, Y, batch_size=16, epochs=2, shuffle=False, verbose=0).history
+        assert history["seen"] == [1.0, 1.0]
+        expected = plain.fit(X, Y, batch_size=16, epochs=2, shuffle=False, verbose=0).history
+        np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-4)
+        with caught("test_step"):
+            figures = model.evaluate(X, Y, batch_size=40, verbose=0, return_dict=True)
+        assert figures["seen"] == 1.0
+        np.testing.assert_allclose(figures["loss"], plain.evaluate(X, Y, verbose=0)[0], rtol=1e-4)
+        with caught("predict_step"):
+            outputs = model.predict(X, verbose=0)
+        np.testing.assert_allclose(outputs, plain.predict(X, verbose=0), rtol=1e-4, atol=1e-5)
+        model.fit(X, Y, verbose=0)  # the warning came once
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_errors_of_own_steps_are_not_taken_for_refusals(name: str) -> None:
+    class Broken(triceras.Model):
+        def train_step(self, *args: object) -> object:
+            raise ZeroDivisionError("in the step")
+
+    with backend_scope(name), pytest.raises(ZeroDivisionError, match="in the step"):
+        build(Broken).fit(X, Y, verbose=0)
+
+
+def test_own_steps_are_compiled_under_jax() -> None:
+    """They run once, to be traced, for each shape of batch."""
+    calls = []
+
+    class Counts(triceras.Model):
+        def train_step(self, state: object, data: object) -> object:
+            calls.append(1)
+            return super().train_step(state, data)
+
+    with backend_scope("jax"):
+        build(Counts).fit(X, Y, batch_size=10, epochs=3, verbose=0)
+    assert len(calls) == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import triceras
+from triceras import tree
 from triceras.backends import registry
 from triceras.backends.registry import Backend
 from triceras.training.data.sources import (
@@ -13,6 +15,7 @@ from triceras.training.data.sources import (
     Layout,
     as_array,
     is_array_like,
+    lists_as_arrays,
     make_source,
     pack_x_y_sample_weight,
     train_validation_split,
@@ -141,3 +144,54 @@ def test_splitting_takes_the_end() -> None:
     assert (len(x["a"]), len(y), len(val_x["a"])) == (7, 7, 3)
     assert val_y.tolist() == [7, 8, 9]
     assert weight is None
+
+
+@pytest.mark.parametrize(
+    "data, shapes",
+    [
+        ([[1.0, 2.0], [3.0, 4.0]], (2, 2)),
+        ([0, True, np.float32(3)], (3,)),
+        ((0, 1), (2,)),
+        ([], (0,)),
+        ([X, X], [(10, 2), (10, 2)]),
+        ([X, [1, 2]], [(10, 2), (2,)]),
+        ({"a": [[1], [2]], "b": X}, {"a": (2, 1), "b": (10, 2)}),
+    ],
+)
+def test_nested_lists_of_numbers_are_arrays(data: object, shapes: object) -> None:
+    assert tree.map_structure(np.shape, lists_as_arrays(data)) == tree.map_structure(lambda x: x, shapes)
+
+
+def test_lists_of_numbers_train_like_arrays() -> None:
+    """In every place that takes data, on every backend, with the numbers of the arrays."""
+    x, y, weights = X.tolist(), Y.tolist(), [1.0] * 9 + [0.0]
+
+    def figures(x: object, y: object, weights: object) -> list[object]:
+        set_random_seed(0)
+        model = triceras.Sequential([triceras.Input((2,)), triceras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        history = model.fit(x, y, sample_weight=weights, validation_split=0.3, epochs=2, verbose=0)
+        return [
+            history.history["loss"],
+            history.history["val_loss"],
+            model.fit(x, y, validation_data=(x, y), verbose=0).history["val_loss"],
+            model.fit(x, y, class_weight={0: 2.0}, verbose=0).history["loss"],
+            model.evaluate(x, y, verbose=0),
+            model.train_on_batch(x, y),
+            model.test_on_batch(x, y),
+            model.predict(x, verbose=0),
+            model.predict_on_batch(x),
+            model.fit(iter([(x, y)] * 2), verbose=0).history["loss"],
+        ]
+
+    for name in registry.available_backends():
+        if name != "numpy":
+            with registry.backend_scope(name):
+                as_lists, as_arrays = figures(x, y, weights), figures(X, Y, np.array(weights))
+            for got, wanted in zip(as_lists, as_arrays, strict=True):
+                np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+def test_rows_of_different_lengths(backend: Backend) -> None:
+    with pytest.raises(ValueError, match=r"nested list of numbers .* rows of one length, received .* Pad the rows"):
+        ArraySource([[1.0], [2.0, 3.0]], backend=backend)

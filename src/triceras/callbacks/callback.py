@@ -19,8 +19,26 @@ class Callback:
 
     @property
     def model(self) -> Any:
-        """The model that is trained."""
+        """The model that is trained; None where the callback is used by itself."""
         return self._model
+
+    def _needed_model(self, purpose: str) -> Any:
+        """The model, where a callback can't do its work without one.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self._model is None:
+            raise ValueError(
+                f"{type(self).__name__} has no model to {purpose}: expected one from fit(callbacks=[...]) or set_model(model), "
+                "received None. Pass the callback to fit(), or call set_model() first."
+            )
+        return self._model
+
+    def _stop_training(self) -> None:
+        """Let training end after the batch or epoch that runs; nothing where there is no model."""
+        if self._model is not None:
+            self._model.stop_training = True
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Take in the parameters of the run."""

@@ -55,20 +55,20 @@ class EarlyStopping(MonitorCallback):
         if value is None or epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
-            self.best_weights = self.model.get_weights()
+            self.best_weights = self._weights()
             self.best_epoch = epoch
         self.wait += 1
         if self.improves(value, self.best):
             self.best = value
             self.best_epoch = epoch
             if self.restore_best_weights:
-                self.best_weights = self.model.get_weights()
+                self.best_weights = self._weights()
             if self.baseline is None or self.improves(value, self.baseline):
                 self.wait = 0
             return
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
-            self.model.stop_training = True
+            self._stop_training()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.stopped_epoch and self.verbose:
@@ -76,4 +76,7 @@ class EarlyStopping(MonitorCallback):
         if self.restore_best_weights and self.best_weights is not None:
             if self.verbose:
                 print(f"Restoring the weights of epoch {self.best_epoch + 1}, the best one.")
-            self.model.set_weights(self.best_weights)
+            self._needed_model("give its best weights back to").set_weights(self.best_weights)
+
+    def _weights(self) -> Any:
+        return self._needed_model("keep the best weights of").get_weights()

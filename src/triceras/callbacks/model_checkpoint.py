@@ -79,10 +79,11 @@ class ModelCheckpoint(MonitorCallback):
         folder = os.path.dirname(path)
         if folder:
             os.makedirs(folder, exist_ok=True)
+        model = self._needed_model("save")
         if self.save_weights_only:
-            self.model.save_weights(path, overwrite=True)
+            model.save_weights(path, overwrite=True)
         else:
-            self.model.save(path, overwrite=True)
+            model.save(path, overwrite=True)
 
     def _path(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> str:
         figures = dict(logs or {}) | ({} if batch is None else {"batch": batch + 1})

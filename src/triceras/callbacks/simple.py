@@ -60,7 +60,7 @@ class LearningRateScheduler(Callback):
         self.verbose = verbose
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        optimizer = self.model.optimizer
+        optimizer = self._needed_model("set the learning rate of").optimizer
         current = float(optimizer.learning_rate)
         try:
             rate = self.schedule(epoch, current)
@@ -74,7 +74,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if logs is not None:
-            logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+            logs["learning_rate"] = float(self._needed_model("read the learning rate of").optimizer.learning_rate)
 
 
 class TerminateOnNaN(Callback):
@@ -95,8 +95,9 @@ class TerminateOnNaN(Callback):
         loss = (logs or {}).get("loss")
         if loss is None or math.isfinite(loss):
             return
-        message = f"Batch {batch}: the loss of model {self.model.name!r} is {loss}; training ends."
+        of = "" if self.model is None else f" of model {self.model.name!r}"
+        message = f"Batch {batch}: the loss{of} is {loss}; training ends."
         if self.raise_error:
             raise RuntimeError(f"{message} Lower the learning rate, clip gradients, or look for NaN in the data.")
         print(message)
-        self.model.stop_training = True
+        self._stop_training()

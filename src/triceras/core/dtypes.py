@@ -37,6 +37,8 @@ LATTICE: dict[str, tuple[str, ...]] = {
     "complex64": ("complex128",),
     "complex128": (),
 }
+#: What to do with strings where numbers are needed, for errors.
+STRINGS_AS_NUMBERS = "map strings to numbers first, with StringLookup, TextVectorization or NumPy"
 FLOAT8 = ("float8_e4m3fn", "float8_e5m2")
 BOOLEAN = ("bool",)
 SIGNED = ("int8", "int16", "int32", "int64")
@@ -167,6 +169,7 @@ def _result_type(dtypes: tuple[Any, ...], floatx: str) -> str:
         return only
     for name in names:
         if name not in LATTICE:
-            raise ValueError(f"Cannot promote {name} implicitly with {sorted(names)}: cast explicitly with ops.cast().")
+            remedy = STRINGS_AS_NUMBERS if "string" in names else "cast explicitly with ops.cast()"
+            raise ValueError(f"Cannot promote {name} implicitly with {sorted(names)}: {remedy}.")
     joined = _join(names)
     return {"int*": "int32", "float*": floatx, "complex*": "complex64"}.get(joined, joined)

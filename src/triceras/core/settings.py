@@ -1,7 +1,8 @@
 """Settings that hold for the whole process, and where their first values come from.
 
 In this order: the setter, the environment, the user's file (``$TRICERAS_HOME/triceras.json``, else
-``~/.triceras/triceras.json``, else ``~/.keras/keras.json``), the default. Nothing is written at import.
+``~/.triceras/triceras.json``, else ``~/.keras/keras.json`` where it holds more than what Keras writes there by itself), the
+default. Nothing is written at import.
 """
 
 from __future__ import annotations
@@ -14,6 +15,13 @@ from typing import Any
 
 _FLOATX = ("bfloat16", "float16", "float32", "float64")
 _DATA_FORMATS = ("channels_last", "channels_first")
+#: What Keras writes into its file unasked when it is first imported, as TensorFlow does: nobody's wish, so it is passed over.
+_WRITTEN_BY_KERAS = {
+    "floatx": "float32",
+    "epsilon": 1e-07,
+    "backend": "tensorflow",
+    "image_data_format": "channels_last",
+}
 
 
 def _user_file() -> dict[str, Any]:
@@ -29,7 +37,9 @@ def _user_file() -> dict[str, Any]:
             values = json.loads(text)
         except ValueError as error:
             raise ValueError(f"The settings in {path} are not valid JSON: {error}. Mend or remove the file.") from error
-        return values if isinstance(values, dict) else {}
+        if not isinstance(values, dict) or (path.name == "keras.json" and values == _WRITTEN_BY_KERAS):
+            return {}
+        return values
     return {}
 
 

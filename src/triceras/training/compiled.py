@@ -71,6 +71,8 @@ class CompiledLoss:
         self.names = names_of_outputs(y_pred, output_names)
         specs = tree.flatten(y_pred)
         self.losses = [None if e is None else _as_loss(e, spec) for e, spec in zip(entries, specs, strict=True)]
+        #: For each output whose targets are class indices, the number of classes and the index that is ignored.
+        self.label_ranges = [_label_range(e, spec) for e, spec in zip(self.losses, specs, strict=True)]
         self.weights = weights
         if all(entry is None for entry in self.losses):
             raise ValueError("No output has a loss: every entry of loss is None.")
@@ -113,7 +115,10 @@ class CompiledLoss:
             shapes = (
                 f"targets of shape {tuple(ops.shape(target))} and predictions of shape {tuple(ops.shape(prediction))}"
             )
-            error.add_note(f"In the loss of output {name!r}, with {shapes}.")
+            error.add_note(
+                f"In the loss of output {name!r}, with {shapes}. Bring the targets to the form of the predictions, or change "
+                "the last layer or the loss."
+            )
             raise
 
 
@@ -147,6 +152,13 @@ def _as_loss(entry: Any, spec: Any) -> Callable[..., Tensor]:
     if isinstance(found, losses.Loss):
         return found
     return losses.LossFunctionWrapper(found, name=getattr(found, "__name__", None))
+
+
+def _label_range(loss: Any, spec: Any) -> tuple[int, int | None] | None:
+    if getattr(loss, "fn", None) is not losses.sparse_categorical_crossentropy or not spec.shape:
+        return None
+    classes = spec.shape[getattr(loss, "axis", -1)]
+    return None if classes is None else (classes, getattr(loss, "ignore_class", None))
 
 
 class CompiledMetrics:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
+import traceback
 import warnings
 from typing import Any
 
@@ -10,6 +13,7 @@ from triceras.backends.base import StepLoop, why
 from triceras.training.data.sources import Layout, pack_x_y_sample_weight
 from triceras.training.step import STEPS, state_of
 
+_OWN_CODE = str(pathlib.Path(__file__).parents[1])
 _METHODS = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
 
 
@@ -56,14 +60,30 @@ class PureRunner(Runner):
             if self._model.run_eagerly or self.loop.fallback or not backend.refuses(error):
                 raise
             reason = why(error)
-        warnings.warn(
-            f"The step of model {self._model.name!r} can't be compiled and runs eagerly: {reason} Compute with ops rather "
-            "than Python's own branches and conversions, or compile the model with run_eagerly=True.",
-            stacklevel=2,
-        )
+            warn_of_fallback(self._model, "The step", error)
         self.loop = backend.eager_loop(*self._parts)
         self.loop.fallback = reason
         return getattr(self.loop, method)(*args)
+
+
+def warn_of_fallback(model: Any, step: str, error: Exception) -> None:
+    """Say that a step runs eagerly, why, and where in the user's code it looked at its values."""
+    place = _place(error)
+    warnings.warn(
+        f"{step} of model {model.name!r} can't be compiled and runs eagerly: {why(error)}{place} Compute with ops rather than "
+        "Python's own branches and conversions, or compile the model with run_eagerly=True.",
+        stacklevel=3,
+    )
+
+
+def _place(error: Exception) -> str:
+    """The last line of the user's own code that an error passed through, or nothing where there is none."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith((_OWN_CODE, "<")) and "site-packages" not in pathlib.Path(frame.filename).parts
+    ]
+    return f" In {frames[-1].name}(), {frames[-1].filename}, line {frames[-1].lineno}." if frames else ""
 
 
 class OwnStepRunner(Runner):
@@ -76,24 +96,38 @@ class OwnStepRunner(Runner):
         self.kind = kind
         method = getattr(model, _METHODS[kind])
         backend = model.backend
+        wanted = model.compiles(kind)
         if backend.functional_steps:
-            self._step: Any = backend.compile(
-                lambda state, batch: method(state, _data(layout, batch)), jit=model.compiles(kind)
-            )
+            self._plain: Any = lambda state, batch: method(state, _data(layout, batch))
+            self._step: Any = self._plain if wanted is False else backend.compile(self._plain)
             self._run = self._run_functional
         else:
+            record = contextlib.nullcontext if kind == "train" else backend.no_grad
 
-            def step(batch: list[Any]) -> Any:
-                return method(_data(layout, batch))
+            def plain(batch: list[Any]) -> Any:
+                with record():
+                    return method(_data(layout, batch))
 
-            self._step = step if model.run_eagerly else backend.stateful_step(step, jit=model.compiles(kind))
+            self._plain = plain
+            self._step = self._plain if wanted is False else backend.stateful_step(self._plain, jit=wanted)
             self._run = self._run_stateful
 
     def run(self, batch: list[Any]) -> Any:
         return self._run(batch)
 
+    def _call(self, *args: Any) -> Any:
+        """The step; one that can't be compiled since it looks at its values runs eagerly from then on."""
+        try:
+            return self._step(*args)
+        except Exception as error:
+            if self._step is self._plain or not self.model.backend.refuses(error):
+                raise
+            warn_of_fallback(self.model, f"{_METHODS[self.kind]}()", error)
+        self._step = self._plain
+        return self._step(*args)
+
     def _run_stateful(self, batch: list[Any]) -> Any:
-        return self._step(batch)
+        return self._call(batch)
 
     def _groups(self) -> list[Any]:
         trainable, _, optimizer, metrics = state_of(self.model)
@@ -107,7 +141,7 @@ class OwnStepRunner(Runner):
     def _run_functional(self, batch: list[Any]) -> Any:
         groups = self._groups()
         state = tuple([v.stored_value for v in group] for group in groups)
-        output, new_state = self._step(state, batch)
+        output, new_state = self._call(state, batch)
         for group, values in zip(groups, new_state, strict=True):
             for variable, value in zip(group, values, strict=True):
                 variable.store(value)

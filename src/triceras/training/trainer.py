@@ -19,7 +19,7 @@ from triceras.core import objects, settings
 from triceras.graph.symbol import KerasTensor
 from triceras.metrics.reduction import Mean
 from triceras.training import step as steps
-from triceras.training.checks import check_first_batch
+from triceras.training.checks import watch_labels
 from triceras.training.compiled import CompiledLoss, CompiledMetrics
 from triceras.training.data.sources import (
     ArraySource,
@@ -315,10 +315,9 @@ class Trainer:
 
     # ---- preparation ------------------------------------------------------------------------------------------------
 
-    def _prepare(self, batch: Any, training: bool) -> None:
-        """Build what depends on the shape of a batch: the model, the loss, the metrics, the optimizer."""
-        x, y, _ = batch
-        check_first_batch(self, batch)
+    def _prepare(self, source: ArraySource | IteratorSource, training: bool) -> None:
+        """Build what depends on the shape of a batch: the model, the loss, the metrics, the optimizer. Check the labels."""
+        x, y, _ = source.first_batch()
         if not self.built or self._compiled_loss is None or self._compiled_metrics is None:
             y_pred = self._symbolic_outputs(x)
             arguments = self._compile_arguments
@@ -330,6 +329,7 @@ class Trainer:
                 self._compiled_metrics = CompiledMetrics(*wanted, y, y_pred, names)
         if training and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+        watch_labels(self, source)
 
     def _symbolic_outputs(self, x: Any) -> Any:
         symbols = tree.map_structure(
@@ -369,7 +369,8 @@ class Trainer:
         """Train for some epochs.
 
         Args:
-            x: arrays or tensors (also in lists and dictionaries), or an iterable of batches ``(x, y[, sample_weight])``.
+            x: arrays or tensors (also in lists and dictionaries), a nested list of numbers, or an iterable of batches
+                ``(x, y[, sample_weight])``.
             y: targets, for arrays.
             batch_size: rows in a batch, 32 by default.
             epochs: the epoch to end with.
@@ -402,7 +403,7 @@ class Trainer:
                 class_weight=class_weight,
                 backend=self._backend,
             )
-            self._prepare(source.first_batch(), training=True)
+            self._prepare(source, training=True)
             runner = self._runner("train", source.layout)
             validation = self._validation_source(validation_data, validation_batch_size or batch_size)
             epochs = epochs if settings.max_epochs() is None else min(epochs, settings.max_epochs() or 0)
@@ -438,7 +439,11 @@ class Trainer:
             return None
         is_batches = not is_array_like(data) or (hasattr(data, "__next__"))
         x, y, weight = (data, None, None) if is_batches else unpack_x_y_sample_weight(data)
-        return make_source(x, y, weight, batch_size=batch_size, shuffle=False, class_weight=None, backend=self._backend)
+        source = make_source(
+            x, y, weight, batch_size=batch_size, shuffle=False, class_weight=None, backend=self._backend
+        )
+        watch_labels(self, source)
+        return source
 
     def _evaluate_source(self, source: Any, limit: int | None, listeners: CallbackList) -> dict[str, Any]:
         runner = self._runner("test", source.layout)
@@ -477,7 +482,7 @@ class Trainer:
             source = make_source(
                 x, y, sample_weight, batch_size=batch_size, shuffle=False, class_weight=None, backend=self._backend
             )
-            self._prepare(source.first_batch(), training=False)
+            self._prepare(source, training=False)
             listeners = CallbackList.of(callbacks, self, verbose=verbose, epochs=1, steps=_steps(source, steps))
             figures = self._evaluate_source(source, steps, listeners)
         if return_dict:
@@ -547,7 +552,7 @@ class Trainer:
             source = ArraySource(
                 x, y, sample_weight, batch_size=2**31 - 1, class_weight=class_weight, backend=self._backend
             )
-            self._prepare(source.first_batch(), training=kind == "train")
+            self._prepare(source, training=kind == "train")
             self.reset_metrics()
             output = self._runner(kind, source.layout).run(source.arrays)
             figures = self.read_logs(output)

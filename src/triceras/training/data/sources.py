@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from triceras.backends import registry
 from triceras.backends.base import Backend
 from triceras.core import dtypes, settings
 from triceras.random.seed import make_default_seed
+
+#: What nested lists of data hold.
+_PLAIN = (int, float, complex, str, bytes, np.generic)
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -87,6 +90,37 @@ def as_array(x: Any) -> Any:
     return x
 
 
+def lists_as_arrays(data: Any) -> Any:
+    """Data in which nested lists of numbers or strings are arrays; lists of arrays, tensors and such lists stay structures.
+
+    Raises:
+        ValueError: the rows of such a list have different lengths.
+
+    Example:
+        >>> lists_as_arrays({"a": [[1.0, 2.0], [3.0, 4.0]]})["a"].shape
+        (2, 2)
+    """
+    if isinstance(data, dict):
+        return {key: lists_as_arrays(value) for key, value in data.items()}
+    if type(data) not in (list, tuple):
+        return data
+    if not all(isinstance(leaf, _PLAIN) for leaf in tree.flatten(data)):
+        return type(data)(lists_as_arrays(value) for value in data)
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise ValueError(
+            f"A nested list of numbers given as data is no array: expected rows of one length, received {error}. Pad the rows, "
+            "or give a list of arrays for a model with several inputs."
+        ) from error
+
+
+def _as_arrays(batch: Any) -> Any:
+    """``(x, y, sample_weight)`` with an array or a tensor for whatever holds data."""
+    parts = tuple(lists_as_arrays(part) for part in batch)
+    return tree.map_structure(lambda a: None if a is None else as_array(a), parts)
+
+
 def weights_by_class(y: Any, class_weight: dict[int, float]) -> np.ndarray:
     """The weight of each sample by its class; one-hot targets are read along their last axis."""
     labels = registry.owner_of(y).to_numpy(y) if registry.owner_of(y) else np.asarray(y)
@@ -123,7 +157,7 @@ class ArraySource:
         class_weight: dict[int, float] | None = None,
         backend: Backend,
     ) -> None:
-        self.batch = tree.map_structure(lambda a: None if a is None else as_array(a), (x, y, sample_weight))
+        self.batch = _as_arrays((x, y, sample_weight))
         self.backend = backend
         self.batch_size = _checked_batch_size(batch_size)
         self.shuffle = shuffle
@@ -167,6 +201,8 @@ class IteratorSource:
         self.backend = backend
         self._iterator: Iterator[Any] | None = None
         self._peeked: list[Any] = []
+        #: Called with the targets of each batch before they go to the device.
+        self.check: Callable[[Any], None] | None = None
         first = next(self._begin(), None)
         if first is None:
             raise ValueError("The data set is empty: it yielded no batch.")
@@ -180,7 +216,7 @@ class IteratorSource:
         return self._iterator
 
     def _read(self, item: Any) -> Any:
-        batch = tree.map_structure(lambda a: None if a is None else as_array(a), unpack_x_y_sample_weight(item))
+        batch = _as_arrays(unpack_x_y_sample_weight(item))
         return batch if self._class_weight is None else _with_class_weight(batch, self._class_weight)
 
     def first_batch(self) -> Any:
@@ -193,6 +229,8 @@ class IteratorSource:
         """The batches left, each a flat list of tensors; a source that can begin again does."""
         peeked, self._peeked = self._peeked, []
         for batch in itertools.chain(peeked, self._begin()):
+            if self.check is not None:
+                self.check(batch[1])
             yield [self.backend.convert_to_tensor(a) for a in self.layout.flatten(batch)]
         self._iterator = None
 
@@ -244,11 +282,8 @@ def _common_length(batch: Any, arrays: list[Any]) -> int:
 def is_array_like(x: Any) -> bool:
     """Whether a value is data as a whole rather than a source of batches."""
     leaves = tree.flatten(x)
-    return all(
-        leaf is None
-        or registry.owner_of(leaf) is not None
-        or hasattr(leaf, "__array__")
-        or isinstance(leaf, int | float)
+    return not isinstance(x, str | bytes) and all(
+        leaf is None or registry.owner_of(leaf) is not None or hasattr(leaf, "__array__") or isinstance(leaf, _PLAIN)
         for leaf in leaves
     )
 
@@ -261,15 +296,15 @@ def train_validation_split(arrays: Any, validation_split: float) -> tuple[Any, A
     """
     if not 0 < validation_split < 1:
         raise ValueError(f"validation_split lies between 0 and 1, received {validation_split!r}.")
-    present = [as_array(a) for a in tree.flatten(arrays) if a is not None]
-    rows = int(present[0].shape[0])
+    arrays = _as_arrays(arrays)
+    rows = int(next(a for a in tree.flatten(arrays) if a is not None).shape[0])
     cut = int(rows * (1 - validation_split))
     if cut in (0, rows):
         raise ValueError(
             f"validation_split={validation_split} of {rows} samples leaves one part empty. Give more samples or another share."
         )
-    first = tree.map_structure(lambda a: None if a is None else as_array(a)[:cut], arrays)
-    return first, tree.map_structure(lambda a: None if a is None else as_array(a)[cut:], arrays)
+    first = tree.map_structure(lambda a: None if a is None else a[:cut], arrays)
+    return first, tree.map_structure(lambda a: None if a is None else a[cut:], arrays)
 
 
 def make_source(
