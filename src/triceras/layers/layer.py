@@ -542,12 +542,12 @@ class Layer(LayerState, Operation):
 
     def save_own_variables(self, store: Any) -> None:
         """Put the layer's own variables into a mapping, by their position."""
-        for position, variable in enumerate(self._own_variables()):
+        for position, variable in enumerate(self._variables_in_files()):
             store[str(position)] = variable.numpy()
 
     def load_own_variables(self, store: Any) -> None:
         """Set the layer's own variables from a mapping."""
-        variables = self._own_variables()
+        variables = self._variables_in_files()
         if len(store.keys()) != len(variables):
             built = "" if self.built else " It isn't built; build it or call it before loading."
             raise ValueError(

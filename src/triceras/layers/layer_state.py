@@ -161,6 +161,9 @@ class LayerState:
     def _own_variables(self) -> list[Variable]:
         return [*self._trainable_variables, *self._non_trainable_variables]
 
+    def _variables_in_files(self) -> list[Variable]:
+        return self._own_variables()
+
     def _flatten_layers(self, include_self: bool = True, recursive: bool = True) -> Iterator[Any]:
         """This layer and those inside it, each once, outer ones first."""
         seen: set[int] = set()

@@ -124,7 +124,7 @@ def read_variables(file: h5py.File, model: Any, skip_mismatch: bool = False) -> 
 
 
 def _own_variables(part: Any) -> list[Any]:
-    return part._own_variables() if hasattr(part, "_own_variables") else list(getattr(part, "variables", []))
+    return part._variables_in_files() if hasattr(part, "_variables_in_files") else list(getattr(part, "variables", []))
 
 
 def _check_needs_none(path: str, part: Any) -> None:

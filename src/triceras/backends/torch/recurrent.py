@@ -5,6 +5,7 @@ The LSTM of float32 on the CPU is oneDNN's, on CUDA devices cuDNN's serve the LS
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,49 +15,73 @@ from torch import Tensor
 _LSTM = 2
 aten = torch.ops.aten
 
+#: Ops are defined in it by hand: those of ``torch.library.custom_op`` load torch's compiler, which takes seconds, when they
+#: first run.
+_LIBRARY = torch.library.Library("triceras", "FRAGMENT")
+_KEY = "CompositeExplicitAutograd"  # one body for every device, called below autograd
 
-def _opaque(name: str, forward: Any, backward: Any) -> Any:
-    """An op whose last outputs are kept for its gradient; ``backward(gradients, inputs, outputs)`` is an op as well."""
 
-    def setup(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+def _op(
+    schema: str,
+    forward: Callable[..., Any],
+    shapes: Callable[..., Any],
+    backward: Callable[..., list[Tensor]],
+    followed: tuple[int, ...],
+) -> Any:
+    """Make two functions an op and its gradient: two nodes in a captured graph, whatever they do inside.
+
+    Args:
+        schema: its name, arguments and results.
+        forward: the op itself. It returns new tensors, of which the last ones may be for the gradient alone.
+        shapes: the op for tensors without values.
+        backward: takes the lists of the gradients, of the arguments and of the results, returns the arguments' gradients.
+        followed: which results have gradients.
+    """
+    name = schema.partition("(")[0]
+    _LIBRARY.define(schema)
+    _LIBRARY.impl(name, forward, _KEY)
+    torch.library.register_fake(f"triceras::{name}", shapes, lib=_LIBRARY)
+    _LIBRARY.define(f"{name}_gradient(Tensor[] gradients, Tensor[] inputs, Tensor[] outputs) -> Tensor[]")
+    _LIBRARY.impl(f"{name}_gradient", backward, _KEY)
+    torch.library.register_fake(
+        f"triceras::{name}_gradient", lambda _, inputs, __: list(map(torch.empty_like, inputs)), lib=_LIBRARY
+    )
+    gradient = getattr(torch.ops.triceras, f"{name}_gradient").default
+
+    def setup(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
         ctx.count = len(inputs)
-        ctx.save_for_backward(*inputs, *output)
+        ctx.save_for_backward(*inputs, *(output if isinstance(output, tuple) else (output,)))
 
-    def gradient(ctx: Any, *gradients: Any) -> Any:
-        saved = ctx.saved_tensors
-        return backward(gradients, saved[: ctx.count], saved[ctx.count :])
+    def run_backward(ctx: Any, *upstream: Any) -> tuple[Tensor, ...]:
+        inputs, outputs = list(ctx.saved_tensors[: ctx.count]), list(ctx.saved_tensors[ctx.count :])
+        given = [torch.zeros_like(outputs[i]) if upstream[i] is None else upstream[i].contiguous() for i in followed]
+        return tuple(gradient(given, inputs, outputs))
 
-    forward.register_autograd(gradient, setup_context=setup)
-    return forward
+    torch.library.register_autograd(f"triceras::{name}", run_backward, setup_context=setup, lib=_LIBRARY)
+    return getattr(torch.ops.triceras, name).default
 
 
 # ---- the LSTM by oneDNN ----------------------------------------------------------------------------------------------
 
 
-@torch.library.custom_op("triceras::lstm", mutates_args=())
-def _onednn(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _onednn_forward(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor) -> tuple[Tensor, ...]:
     # oneDNN makes the workspace that its gradient needs where gradients are recorded, which they never are in here.
     with torch.enable_grad():
         y, h, c, workspace = aten.mkldnn_rnn_layer(
             x, w, u, b, torch.zeros_like(b), h, c, False, [], _LSTM, h.shape[1], 1, True, False, False, True
         )
-    return y, h, c, workspace
+    return y.detach(), h.detach(), c.detach(), workspace.detach()
 
 
-@_onednn.register_fake
-def _(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor) -> Any:
-    return (
-        x.new_empty(*x.shape[:2], h.shape[1]),
-        h.new_empty(h.shape),
-        c.new_empty(c.shape),
-        x.new_empty(0, dtype=torch.uint8),
-    )
+def _onednn_shapes(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor) -> tuple[Tensor, ...]:
+    y = x.new_empty(*x.shape[:2], h.shape[1])
+    return y, torch.empty_like(h), torch.empty_like(c), x.new_empty(0, dtype=torch.uint8)
 
 
-@torch.library.custom_op("triceras::lstm_gradient", mutates_args=())
-def _onednn_gradient(d_y: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+def _onednn_backward(gradients: list[Tensor], inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
     x, h, c, w, u, b = inputs
     y, h_last, c_last, workspace = outputs
+    d_y, d_c = gradients
     found = aten.mkldnn_rnn_layer_backward(
         x, w, u, b, torch.zeros_like(b), h, c, y, h_last, c_last, d_y, torch.zeros_like(h_last), d_c,
         False, _LSTM, h.shape[1], 1, True, True, False, [], False, workspace,
@@ -65,27 +90,25 @@ def _onednn_gradient(d_y: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: li
     return [g.clone() if g._is_view() else g for g in (d_x, d_h, d_c0, d_w, d_u, d_b)]
 
 
-@_onednn_gradient.register_fake
-def _(d_y: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
-    return [torch.empty_like(t) for t in inputs]
-
-
-def _onednn_backward(gradients: Any, inputs: Any, outputs: Any) -> Any:
-    d_y, _, d_c, _ = gradients
-    y, _, c, _ = outputs
-    d_y = torch.zeros_like(y) if d_y is None else d_y.contiguous()
-    d_c = torch.zeros_like(c) if d_c is None else d_c.contiguous()
-    return tuple(_onednn_gradient(d_y, d_c, list(inputs), list(outputs)))
-
-
-_opaque("lstm", _onednn, _onednn_backward)
+_onednn = _op(
+    "lstm(Tensor x, Tensor h, Tensor c, Tensor w, Tensor u, Tensor b) -> (Tensor, Tensor, Tensor, Tensor)",
+    _onednn_forward,
+    _onednn_shapes,
+    _onednn_backward,
+    followed=(0, 2),
+)
 
 
 # ---- loops -----------------------------------------------------------------------------------------------------------
 
 
-@torch.library.custom_op("triceras::lstm_loop", mutates_args=())
-def _lstm_loop(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _weight_gradient(first: Tensor, sequence: Tensor, gradient: Tensor) -> Tensor:
+    """The sum over time and batch of the outer products of the states before each step and its gradient."""
+    before = torch.cat([first[None], sequence[:-1]]).flatten(0, 1)
+    return before.t() @ gradient.flatten(0, 1)
+
+
+def _lstm_forward(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> tuple[Tensor, ...]:
     units = h.shape[1]
     gates, hs, cs = torch.empty_like(z), z.new_empty(*z.shape[:2], units), z.new_empty(*z.shape[:2], units)
     for step in range(z.shape[0]):
@@ -99,14 +122,13 @@ def _lstm_loop(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> tuple[Tensor, Tens
     return hs, c.clone(), cs, gates
 
 
-@_lstm_loop.register_fake
-def _(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> Any:
+def _lstm_shapes(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> tuple[Tensor, ...]:
     shape = (*z.shape[:2], h.shape[1])
-    return z.new_empty(shape), c.new_empty(c.shape), z.new_empty(shape), torch.empty_like(z)
+    return z.new_empty(shape), torch.empty_like(c), z.new_empty(shape), torch.empty_like(z)
 
 
-@torch.library.custom_op("triceras::lstm_loop_gradient", mutates_args=())
-def _lstm_loop_gradient(d_hs: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+def _lstm_backward(gradients: list[Tensor], inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    d_hs, d_c = gradients
     _, h, c0, u = inputs
     hs, _, cs, gates = outputs
     units, back = h.shape[1], u.t()
@@ -125,27 +147,16 @@ def _lstm_loop_gradient(d_hs: Tensor, d_c: Tensor, inputs: list[Tensor], outputs
     return [d_z, d_h, d_c, _weight_gradient(h, hs, d_z)]
 
 
-@_lstm_loop_gradient.register_fake
-def _(d_hs: Tensor, d_c: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
-    return [torch.empty_like(t) for t in inputs]
+_lstm_loop = _op(
+    "lstm_loop(Tensor z, Tensor h, Tensor c, Tensor u) -> (Tensor, Tensor, Tensor, Tensor)",
+    _lstm_forward,
+    _lstm_shapes,
+    _lstm_backward,
+    followed=(0, 1),
+)
 
 
-def _lstm_loop_backward(gradients: Any, inputs: Any, outputs: Any) -> Any:
-    d_hs, d_c = (torch.zeros_like(y) if g is None else g for g, y in zip(gradients[:2], outputs[:2], strict=True))
-    return tuple(_lstm_loop_gradient(d_hs, d_c, list(inputs), list(outputs)))
-
-
-_opaque("lstm_loop", _lstm_loop, _lstm_loop_backward)
-
-
-def _weight_gradient(first: Tensor, sequence: Tensor, gradient: Tensor) -> Tensor:
-    """The sum over time and batch of the outer products of the states before each step and its gradient."""
-    before = torch.cat([first[None], sequence[:-1]]).flatten(0, 1)
-    return before.t() @ gradient.flatten(0, 1)
-
-
-@torch.library.custom_op("triceras::gru_loop", mutates_args=())
-def _gru_loop(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _gru_forward(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
     units = h.shape[1]
     hs, gates, recurrent = x.new_empty(*x.shape[:2], units), torch.empty_like(x), x.new_empty(*x.shape[:2], units)
     for step in range(x.shape[0]):
@@ -159,14 +170,13 @@ def _gru_loop(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> tuple[Tensor, Te
     return hs, gates, recurrent
 
 
-@_gru_loop.register_fake
-def _(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> Any:
+def _gru_shapes(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
     shape = (*x.shape[:2], h.shape[1])
     return x.new_empty(shape), torch.empty_like(x), x.new_empty(shape)
 
 
-@torch.library.custom_op("triceras::gru_loop_gradient", mutates_args=())
-def _gru_loop_gradient(d_hs: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+def _gru_backward(gradients: list[Tensor], inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    (d_hs,) = gradients
     _, h0, u, _ = inputs
     hs, gates, recurrent = outputs
     units, back = h0.shape[1], u.t()
@@ -185,29 +195,24 @@ def _gru_loop_gradient(d_hs: Tensor, inputs: list[Tensor], outputs: list[Tensor]
     return [d_x, d_h, _weight_gradient(h0, hs, d_u), d_u.sum((0, 1))]
 
 
-@_gru_loop_gradient.register_fake
-def _(d_hs: Tensor, inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
-    return [torch.empty_like(t) for t in inputs]
+_gru_loop = _op(
+    "gru_loop(Tensor x, Tensor h, Tensor u, Tensor bias) -> (Tensor, Tensor, Tensor)",
+    _gru_forward,
+    _gru_shapes,
+    _gru_backward,
+    followed=(0,),
+)
 
 
-_opaque("gru_loop", _gru_loop, lambda g, inputs, outputs: tuple(_gru_loop_gradient(g[0], list(inputs), list(outputs))))
-
-
-@torch.library.custom_op("triceras::simple_rnn_loop", mutates_args=())
-def _simple_loop(z: Tensor, h: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+def _simple_forward(z: Tensor, h: Tensor, u: Tensor) -> Tensor:
     hs = torch.empty_like(z)
     for step in range(z.shape[0]):
         h = torch.addmm(z[step], h, u, out=hs[step]).tanh_()
-    return hs, z.new_empty(0)
+    return hs
 
 
-@_simple_loop.register_fake
-def _(z: Tensor, h: Tensor, u: Tensor) -> Any:
-    return torch.empty_like(z), z.new_empty(0)
-
-
-@torch.library.custom_op("triceras::simple_rnn_loop_gradient", mutates_args=())
-def _simple_loop_gradient(d_hs: Tensor, inputs: list[Tensor], hs: Tensor) -> list[Tensor]:
+def _simple_backward(gradients: list[Tensor], inputs: list[Tensor], outputs: list[Tensor]) -> list[Tensor]:
+    (d_hs,), (hs,) = gradients, outputs
     _, h0, u = inputs
     d_z, d_h, back = torch.empty_like(hs), torch.zeros_like(h0), u.t()
     for step in reversed(range(hs.shape[0])):
@@ -216,15 +221,12 @@ def _simple_loop_gradient(d_hs: Tensor, inputs: list[Tensor], hs: Tensor) -> lis
     return [d_z, d_h, _weight_gradient(h0, hs, d_z)]
 
 
-@_simple_loop_gradient.register_fake
-def _(d_hs: Tensor, inputs: list[Tensor], hs: Tensor) -> list[Tensor]:
-    return [torch.empty_like(t) for t in inputs]
-
-
-_opaque(
-    "simple_rnn_loop",
-    _simple_loop,
-    lambda g, inputs, outputs: tuple(_simple_loop_gradient(g[0], list(inputs), outputs[0])),
+_simple_loop = _op(
+    "simple_rnn_loop(Tensor z, Tensor h, Tensor u) -> Tensor",
+    _simple_forward,
+    lambda z, h, u: torch.empty_like(z),
+    _simple_backward,
+    followed=(0,),
 )
 
 
@@ -244,7 +246,8 @@ def lstm(x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tens
         weights = [kernel.t().contiguous(), recurrent_kernel.t().contiguous(), b, torch.zeros_like(b)]
         y, _, c = torch.lstm(x, (h[None], c[None]), weights, True, 1, 0.0, True, False, False)
         return y, c[0]
-    if x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
+    # oneDNN takes no empty batch.
+    if x.dtype == torch.float32 and x.numel() and torch.backends.mkldnn.is_available():
         b = torch.zeros_like(kernel[0]) if bias is None else bias
         w, u = kernel.t().contiguous(), recurrent_kernel.t().contiguous()
         y, _, c, _ = _onednn(x.contiguous(), h.contiguous(), c.contiguous(), w, u, b)
@@ -266,7 +269,7 @@ def gru(x: Tensor, h: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Te
 
 def simple_rnn(x: Tensor, h: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Any = None) -> Tensor:
     """See ``ops/recurrent.py``."""
-    return _simple_loop(_projected(x, kernel, bias), h, recurrent_kernel)[0]
+    return _simple_loop(_projected(x, kernel, bias), h, recurrent_kernel)
 
 
 TABLE = {"lstm": lstm, "gru": gru, "simple_rnn": simple_rnn}

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from triceras import activations, constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.core import settings
+from triceras.layers.arguments import serialized
 from triceras.layers.input_spec import InputSpec
-from triceras.layers.layer import Layer
+from triceras.layers.lora import Factored, LowRank
 from triceras.layers.windows import per_axis, window_shape
 
+#: What a config holds beside the rank.
+_ARGUMENTS = (
+    "filters kernel_size strides padding data_format dilation_rate groups activation "
+    "use_bias kernel_initializer bias_initializer kernel_regularizer bias_regularizer "
+    "activity_regularizer kernel_constraint bias_constraint"
+).split()
 
-class BaseConv(Layer):
+
+class BaseConv(LowRank):
     """A convolution: each output is a weighted sum of the inputs in a window, plus a bias, activated.
 
     Args:
@@ -27,7 +36,10 @@ class BaseConv(Layer):
         kernel_initializer, bias_initializer: first values of the weights.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: projections after each update.
+        lora_rank, lora_alpha: the rank and scale of a low-rank update that is trained in place of the kernel.
     """
+
+    kernel = Factored()
 
     def __init__(
         self,
@@ -48,6 +60,8 @@ class BaseConv(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
@@ -67,6 +81,8 @@ class BaseConv(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
+        self.lora_rank = lora_rank
+        self.lora_alpha = lora_alpha if lora_alpha is not None else lora_rank
         self.input_spec = InputSpec(ndim=rank + 2)
         self._check_arguments()
 
@@ -115,6 +131,7 @@ class BaseConv(Layer):
                 constraint=self.bias_constraint,
                 name="bias",
             )
+        self.factor_if_asked()
         self.input_spec = InputSpec(min_ndim=self.rank + 2, axes={self._channel_axis: channels})
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -122,14 +139,15 @@ class BaseConv(Layer):
             before = self.dilation_rate[0] * (self.kernel_size[0] - 1)
             time = 1 if self.data_format == "channels_last" else 2
             inputs = ops.pad(inputs, [(before, 0) if axis == time else (0, 0) for axis in range(3)])
-        outputs = ops.conv(
+        convolve = functools.partial(
+            ops.conv,
             inputs,
-            self.kernel,
             strides=self.strides,
             padding="valid" if self.padding == "causal" else self.padding,
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
+        outputs = self.through_weight(convolve, splits=self.groups == 1 and self._channel_axis == -1)
         if self.bias is not None:
             bias = self.bias.value
             if self.data_format == "channels_first":
@@ -150,22 +168,4 @@ class BaseConv(Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "groups": self.groups,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }
+        return {**super().get_config(), **serialized(self, _ARGUMENTS)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from triceras.layers.arguments import given
 from triceras.layers.convolution.base_conv import BaseConv
 
 
@@ -52,23 +53,4 @@ class Conv2D(BaseConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            2,
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            groups,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+        super().__init__(2, **given(locals()))

@@ -7,9 +7,17 @@ from typing import Any
 from triceras import activations, constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.core import settings
+from triceras.layers.arguments import given, serialized
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
 from triceras.layers.windows import per_axis, window_shape
+
+#: What a config holds beside the rank.
+_ARGUMENTS = (
+    "depth_multiplier kernel_size strides padding data_format dilation_rate "
+    "activation use_bias depthwise_initializer bias_initializer depthwise_regularizer "
+    "bias_regularizer activity_regularizer depthwise_constraint bias_constraint"
+).split()
 
 
 class BaseDepthwiseConv(Layer):
@@ -120,24 +128,7 @@ class BaseDepthwiseConv(Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "depth_multiplier": self.depth_multiplier,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "depthwise_initializer": initializers.serialize(self.depthwise_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "depthwise_regularizer": regularizers.serialize(self.depthwise_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "depthwise_constraint": constraints.serialize(self.depthwise_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }
+        return {**super().get_config(), **serialized(self, _ARGUMENTS)}
 
 
 class DepthwiseConv2D(BaseDepthwiseConv):
@@ -183,22 +174,4 @@ class DepthwiseConv2D(BaseDepthwiseConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            2,
-            depth_multiplier,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            depthwise_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+        super().__init__(2, **given(locals()))

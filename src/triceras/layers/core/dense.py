@@ -7,11 +7,11 @@ from typing import Any
 from triceras import activations, constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.layers.input_spec import InputSpec
-from triceras.layers.layer import Layer
+from triceras.layers.lora import Factored, LowRank
 from triceras.ops.affine import affine
 
 
-class Dense(Layer):
+class Dense(LowRank):
     """``activation(inputs @ kernel + bias)`` over the last axis.
 
     Args:
@@ -33,6 +33,8 @@ class Dense(Layer):
         >>> shape(Dense(4)(ones((2, 3))))
         (2, 4)
     """
+
+    kernel = Factored()
 
     def __init__(
         self,
@@ -87,13 +89,15 @@ class Dense(Layer):
                 constraint=self.bias_constraint,
                 name="bias",
             )
+        self.factor_if_asked()
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        if self.bias is None:
-            outputs = ops.matmul(inputs, self.kernel)
-        else:
+        if self.bias is not None and not self.lora_enabled:
             outputs = affine(inputs, self.kernel, self.bias)
+        else:
+            outputs = self.through_weight(lambda kernel: ops.matmul(inputs, kernel))
+            outputs = outputs if self.bias is None else ops.add(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
@@ -111,7 +115,5 @@ class Dense(Layer):
             "bias_regularizer": regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
-            "lora_rank": self.lora_rank,
-            "lora_alpha": self.lora_alpha,
             "quantization_config": self.quantization_config,
         }

@@ -8,10 +8,10 @@ from triceras import constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.core import dtypes
 from triceras.graph.symbol import KerasTensor
-from triceras.layers.layer import Layer
+from triceras.layers.lora import Factored, LowRank
 
 
-class Embedding(Layer):
+class Embedding(LowRank):
     """Looks integers up in a table of vectors.
 
     Args:
@@ -34,6 +34,8 @@ class Embedding(Layer):
         >>> shape(Embedding(10, 4)(convert_to_tensor([[1, 2, 3]])))
         (1, 3, 4)
     """
+
+    embeddings = Factored()
 
     def __init__(
         self,
@@ -76,11 +78,12 @@ class Embedding(Layer):
             constraint=self.embeddings_constraint,
             name="embeddings",
         )
+        self.factor_if_asked()
 
     def call(self, inputs: Tensor) -> Tensor:
         if dtypes.standardize_dtype(inputs.dtype) not in dtypes.INTEGERS:
             inputs = ops.cast(inputs, "int32")
-        vectors = ops.take(self.embeddings, inputs, axis=0)
+        vectors = self.through_weight(lambda table: ops.take(table, inputs, axis=0))
         return ops.cast(vectors, self.compute_dtype) if self.compute_dtype != self.variable_dtype else vectors
 
     def compute_mask(self, inputs: Tensor, previous_mask: Any = None) -> Any:
@@ -102,7 +105,5 @@ class Embedding(Layer):
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "embeddings_constraint": constraints.serialize(self.embeddings_constraint),
             "mask_zero": self.mask_zero,
-            "lora_rank": self.lora_rank,
-            "lora_alpha": self.lora_alpha,
             "quantization_config": self.quantization_config,
         }

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from triceras import activations, constraints, initializers, ops, random, regularizers
+from triceras import ops, random
 from triceras.backends.base import Tensor
+from triceras.layers.arguments import serialized, take_objects
 from triceras.layers.layer import Layer
 from triceras.random.seed import SeedGenerator
-
-#: Arguments that are objects of a room -> the room.
-ROOMS = {
-    "activation": activations,
-    "recurrent_activation": activations,
-    **{f"{weight}_initializer": initializers for weight in ("kernel", "recurrent", "bias")},
-    **{f"{weight}_regularizer": regularizers for weight in ("kernel", "recurrent", "bias")},
-    **{f"{weight}_constraint": constraints for weight in ("kernel", "recurrent", "bias")},
-}
 
 
 def zero_states(state_size: Any, batch_size: Any, dtype: str) -> Any:
@@ -38,7 +30,7 @@ class RecurrentCell(Layer):
         dropout, recurrent_dropout: the share of the inputs' and the state's units dropped in training, the same ones at each
             step of a sequence (Gal & Ghahramani, 2016).
         seed: of the dropout.
-        objects: the activations, initializers, regularizers and constraints by name.
+        arguments: the activations, initializers, regularizers and constraints by name, and what every layer takes.
     """
 
     #: The columns of the kernels in units.
@@ -49,21 +41,22 @@ class RecurrentCell(Layer):
 
     def __init__(
         self,
+        *,
         units: int,
         use_bias: bool,
         dropout: float,
         recurrent_dropout: float,
         seed: Any,
-        objects: dict[str, Any],
-        **kwargs: Any,
+        **arguments: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        objects = take_objects(arguments)
+        super().__init__(**arguments)
         if not isinstance(units, int) or units <= 0:
             raise ValueError(f"units is a positive integer, received {units!r} for layer {self.name!r}.")
         self.units = units
         self.use_bias = use_bias
         for name, value in objects.items():
-            setattr(self, name, ROOMS[name].get(value))
+            setattr(self, name, value)
         self._object_names = tuple(objects)
         self.dropout = min(1.0, max(0.0, dropout))
         self.recurrent_dropout = min(1.0, max(0.0, recurrent_dropout))
@@ -114,9 +107,21 @@ class RecurrentCell(Layer):
         output, states = self.step(self.project(inputs), states, recurrent_mask)
         return output, states if several else states[0]
 
-    def fused(self, sequence: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
-        """All outputs and the last states of a time-major sequence by one op; None where there is none that fits."""
-        return None
+    @property
+    def fuses(self) -> bool:
+        """Whether ``fused`` computes what ``step`` would."""
+        return False
+
+    def fused(self, sequence: Tensor, states: list[Tensor], padding: Any = None) -> tuple[Tensor, list[Tensor]]:
+        """All outputs and the last states of a time-major sequence by one op.
+
+        Args:
+            sequence: ``(time, batch, features)``.
+            states: the first states. The first one is the output.
+            padding: ``(time, batch, 1)``, one in steps behind the end of a row, through which the other states stay as
+                they are; or None.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no op for whole sequences.")
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
         """Zeros."""
@@ -153,5 +158,5 @@ class RecurrentCell(Layer):
 
     def arguments(self) -> dict[str, Any]:
         """The constructor's arguments but those of every layer."""
-        own = {name: getattr(self, name) for name in ("units", "use_bias", "dropout", "recurrent_dropout", "seed")}
-        return own | {name: ROOMS[name].serialize(getattr(self, name)) for name in self._object_names}
+        names = ("units", "use_bias", "dropout", "recurrent_dropout", "seed", *self._object_names)
+        return serialized(self, names)

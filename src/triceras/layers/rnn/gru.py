@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from triceras.layers.arguments import given
 from triceras.layers.rnn.gru_cell import GRUCell
-from triceras.layers.rnn.rnn import CellRNN, cell_options
+from triceras.layers.rnn.rnn import CellRNN
 
 
 class GRU(CellRNN):
@@ -68,34 +69,5 @@ class GRU(CellRNN):
         use_cudnn: Any = "auto",
         **kwargs: Any,
     ) -> None:
-        cell = GRUCell(
-            units=units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            reset_after=reset_after,
-            **cell_options("gru_cell", kwargs),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(GRUCell, given(locals(), "use_cudnn"))
         self.use_cudnn = use_cudnn

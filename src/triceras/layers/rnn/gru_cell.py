@@ -6,6 +6,7 @@ from typing import Any
 
 from triceras import activations, ops
 from triceras.backends.base import Tensor
+from triceras.layers.arguments import given
 from triceras.layers.rnn.cell import RecurrentCell
 from triceras.ops import recurrent
 
@@ -57,20 +58,7 @@ class GRUCell(RecurrentCell):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        objects = {
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(units, use_bias, dropout, recurrent_dropout, seed, objects, **kwargs)
+        super().__init__(**given(locals(), "reset_after"))
         self.reset_after = reset_after
 
     def _bias_shape(self) -> tuple[int, ...]:
@@ -104,10 +92,12 @@ class GRUCell(RecurrentCell):
         h = n + z * (before - n)
         return h, [h]
 
-    def fused(self, sequence: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
+    @property
+    def fuses(self) -> bool:
         default = self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
-        if not default or not self.reset_after:
-            return None
+        return default and self.reset_after
+
+    def fused(self, sequence: Tensor, states: list[Tensor], padding: Any = None) -> tuple[Tensor, list[Tensor]]:
         bias, recurrent_bias = self._biases()
         if bias is None:
             bias = recurrent_bias = ops.zeros((3 * self.units,), dtype=sequence.dtype)

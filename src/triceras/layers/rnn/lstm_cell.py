@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from triceras import activations, ops
 from triceras.backends.base import Tensor
+from triceras.layers.arguments import given
 from triceras.layers.rnn.cell import RecurrentCell
 from triceras.ops import recurrent
+
+#: What makes a sigmoid 0 or 1 in every dtype, whatever else is added to it.
+_SATURATING = 1e4
 
 
 class LSTMCell(RecurrentCell):
@@ -57,20 +63,7 @@ class LSTMCell(RecurrentCell):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        objects = {
-            "activation": activation,
-            "recurrent_activation": recurrent_activation,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(units, use_bias, dropout, recurrent_dropout, seed, objects, **kwargs)
+        super().__init__(**given(locals(), "unit_forget_bias"))
         self.unit_forget_bias = unit_forget_bias
         self.state_size = [units, units]
 
@@ -93,11 +86,18 @@ class LSTMCell(RecurrentCell):
         h = gate(o) * activation(c)
         return h, [h, c]
 
-    def fused(self, sequence: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
-        if self.activation is not activations.tanh or self.recurrent_activation is not activations.sigmoid:
-            return None
-        h, c = states
-        outputs, c = recurrent.lstm(sequence, h, c, self.kernel, self.recurrent_kernel, self.bias)
+    @property
+    def fuses(self) -> bool:
+        return self.activation is activations.tanh and self.recurrent_activation is activations.sigmoid
+
+    def fused(self, sequence: Tensor, states: list[Tensor], padding: Any = None) -> tuple[Tensor, list[Tensor]]:
+        (h, c), kernel = states, self.kernel
+        if padding is not None:
+            # One more feature shuts the input gate and opens the forget gate, to the last bit, so that c stays.
+            gates = np.repeat([-_SATURATING, _SATURATING, 0.0, 0.0], self.units)[None]
+            kernel = ops.concatenate([kernel, ops.convert_to_tensor(gates, dtype=sequence.dtype)])
+            sequence = ops.concatenate([sequence, padding], axis=-1)
+        outputs, c = recurrent.lstm(sequence, h, c, kernel, self.recurrent_kernel, self.bias)
         return outputs, [outputs[-1], c]
 
     def arguments(self) -> dict[str, Any]:

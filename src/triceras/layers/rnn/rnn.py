@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import Any
 
 from triceras import ops, tree
 from triceras.backends.base import Tensor
 from triceras.core import objects
+from triceras.core.naming import to_snake_case
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
 from triceras.layers.rnn.cell import RecurrentCell, zero_states
@@ -17,6 +20,7 @@ from triceras.layers.rnn.stacked_rnn_cells import (
     initial_state_of,
     output_size_of,
 )
+from triceras.ops.packed import Packed
 from triceras.ops.recurrent import recurrence
 from triceras.state.variable import Variable
 
@@ -117,6 +121,10 @@ class RNN(Layer):
             raise ValueError(
                 f"Layer {self.path!r} can't unroll a sequence of unknown length: its shape is {sequences.shape}."
             )
+        if sequences.shape[1] == 0:
+            raise ValueError(
+                f"Layer {self.path!r} needs at least one step: the shape of its sequences is {tuple(sequences.shape)}."
+            )
         if isinstance(mask, list | tuple):
             mask = mask[0]
         states = self._first_states(sequences, initial_state)
@@ -150,21 +158,16 @@ class RNN(Layer):
             mask = ops.transpose(mask[..., 0] if len(mask.shape) == 3 else mask, (1, 0))
         if self.go_backwards:
             sequence, mask = ops.flip(sequence, 0), None if mask is None else ops.flip(mask, 0)
-        outputs, states = self._run(sequence, initial_state, mask, bool(training))
-        last = outputs[-1]
+        last, outputs, states = self._run(sequence, initial_state, mask, bool(training))
         if self.return_sequences:
             outputs = ops.transpose(outputs, (1, 0, *range(2, len(outputs.shape))))
         return last, outputs, states
 
-    def _run(self, sequence: Tensor, states: Any, mask: Any, training: bool) -> tuple[Tensor, Any]:
+    def _run(self, sequence: Tensor, states: Any, mask: Any, training: bool) -> tuple[Tensor, Tensor, Any]:
+        """The last output, all outputs with time first (where sequences are returned) and the last states."""
         cell = self.cell
-        first = None
-        # The last output alone is the one of the last step that counts, in any case.
-        if mask is not None and not (self.zero_output_for_mask and self.return_sequences):
-            size = output_size_of(cell)
-            first = zero_states(size, ops.shape(sequence)[1], self.compute_dtype)
         if isinstance(cell, RecurrentCell) and type(cell).call is RecurrentCell.call:
-            return self._run_projected(cell, sequence, states, mask, first, training)
+            return self._run_projected(cell, sequence, states, mask, training)
         single = not isinstance(cell.state_size, list | tuple)
 
         def step(x: Tensor, states: Any) -> tuple[Tensor, Any]:
@@ -174,13 +177,25 @@ class RNN(Layer):
         if training:
             _draw_masks(cell, sequence[0], states)
         try:
-            return recurrence(step, sequence, states, mask, first, self.unroll)
+            return self._steps(step, sequence, states, mask)
         finally:
             _forget_masks(cell)
 
+    @property
+    def _holds_output(self) -> bool:
+        """Whether a masked step has the output of the one before; the last output alone is of the last one that counts."""
+        return not (self.zero_output_for_mask and self.return_sequences)
+
+    def _steps(self, step: Any, sequence: Tensor, states: Any, mask: Any) -> tuple[Tensor, Tensor, Any]:
+        first = None
+        if mask is not None and self._holds_output:
+            first = zero_states(output_size_of(self.cell), ops.shape(sequence)[1], self.compute_dtype)
+        outputs, states = recurrence(step, sequence, states, mask, first, self.unroll)
+        return outputs[-1], outputs, states
+
     def _run_projected(
-        self, cell: RecurrentCell, sequence: Tensor, states: Any, mask: Any, first: Any, training: bool
-    ) -> tuple[Tensor, Any]:
+        self, cell: RecurrentCell, sequence: Tensor, states: Any, mask: Any, training: bool
+    ) -> tuple[Tensor, Tensor, Any]:
         """With a cell of our own: what depends on the inputs alone comes before the loop."""
         recurrent_mask = None
         if training and cell.dropout > 0:
@@ -188,15 +203,24 @@ class RNN(Layer):
         if training and cell.recurrent_dropout > 0:
             recurrent_mask = cell.get_recurrent_dropout_mask(states[0])
         _forget_masks(cell)
-        if mask is None and recurrent_mask is None and not self.unroll:
-            found = cell.fused(sequence, states)
-            if found is not None:
-                return found
+        if cell.fuses and recurrent_mask is None and not self.unroll:
+            return self._run_fused(cell, sequence, states, mask)
 
         def step(x: Tensor, states: Any) -> tuple[Tensor, Any]:
             return cell.step(x, states, recurrent_mask)
 
-        return recurrence(step, cell.project(sequence), states, mask, first, self.unroll)
+        return self._steps(step, cell.project(sequence), states, mask)
+
+    def _run_fused(self, cell: RecurrentCell, sequence: Tensor, states: Any, mask: Any) -> tuple[Tensor, Tensor, Any]:
+        """With the cell's op for whole sequences, which knows no mask."""
+        if mask is None:
+            outputs, states = cell.fused(sequence, states)
+            return outputs[-1], outputs, states
+        packed = Packed(sequence, mask)
+        found, (_, *others) = cell.fused(packed.sequence, states, packed.padding)
+        outputs = packed.restored(found, self._holds_output) if self.return_sequences else found
+        last = outputs[-1] if self.return_sequences else packed.last(found)
+        return last, outputs, [packed.last(found, states[0]), *others]
 
     # ---- what comes out ---------------------------------------------------------------------------------------------
 
@@ -239,9 +263,19 @@ class RNN(Layer):
 
 
 class CellRNN(RNN):
-    """An ``RNN`` around one cell of ours, whose arguments are this layer's own: what they have in common."""
+    """An ``RNN`` around one cell of ours, whose arguments are this layer's own.
+
+    Args:
+        cell_class: the cell's class.
+        arguments: by name, the cell's and the layer's; both have ``dtype`` and ``trainable``.
+    """
 
     cell: RecurrentCell
+
+    def __init__(self, cell_class: type[RecurrentCell], arguments: dict[str, Any]) -> None:
+        of_cell = {name: arguments.pop(name) for name in _arguments_of(cell_class) if name in arguments}
+        both = {name: arguments[name] for name in ("dtype", "trainable") if name in arguments}
+        super().__init__(cell_class(name=to_snake_case(cell_class.__name__), **of_cell, **both), **arguments)
 
     def __getattr__(self, name: str) -> Any:
         """The cell's arguments and weights can be read from the layer."""
@@ -262,9 +296,10 @@ class CellRNN(RNN):
         return cls(**config)
 
 
-def cell_options(name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What a layer's cell takes over from the layer's arguments."""
-    return {"name": name, "dtype": kwargs.get("dtype"), "trainable": kwargs.get("trainable", True)}
+@functools.cache
+def _arguments_of(cell_class: type[RecurrentCell]) -> tuple[str, ...]:
+    parameters = inspect.signature(cell_class.__init__).parameters
+    return tuple(name for name in parameters if name not in ("self", "kwargs"))
 
 
 def _state_shapes(sizes: Any, batch: Any) -> list[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from triceras.layers.rnn.rnn import CellRNN, cell_options
+from triceras.layers.arguments import given
+from triceras.layers.rnn.rnn import CellRNN
 from triceras.layers.rnn.simple_rnn_cell import SimpleRNNCell
 
 
@@ -62,31 +63,4 @@ class SimpleRNN(CellRNN):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        cell = SimpleRNNCell(
-            units=units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            **cell_options("simple_rnn_cell", kwargs),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(SimpleRNNCell, given(locals()))

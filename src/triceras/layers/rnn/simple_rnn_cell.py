@@ -6,6 +6,7 @@ from typing import Any
 
 from triceras import activations, ops
 from triceras.backends.base import Tensor
+from triceras.layers.arguments import given
 from triceras.layers.rnn.cell import RecurrentCell
 from triceras.ops import recurrent
 
@@ -48,19 +49,7 @@ class SimpleRNNCell(RecurrentCell):
         seed: Any = None,
         **kwargs: Any,
     ) -> None:
-        objects = {
-            "activation": activation,
-            "kernel_initializer": kernel_initializer,
-            "recurrent_initializer": recurrent_initializer,
-            "bias_initializer": bias_initializer,
-            "kernel_regularizer": kernel_regularizer,
-            "recurrent_regularizer": recurrent_regularizer,
-            "bias_regularizer": bias_regularizer,
-            "kernel_constraint": kernel_constraint,
-            "recurrent_constraint": recurrent_constraint,
-            "bias_constraint": bias_constraint,
-        }
-        super().__init__(units, use_bias, dropout, recurrent_dropout, seed, objects, **kwargs)
+        super().__init__(**given(locals()))
 
     def step(self, projected: Tensor, states: Any, recurrent_mask: Any = None) -> tuple[Tensor, Any]:
         h = states[0] if recurrent_mask is None else states[0] * recurrent_mask
@@ -68,8 +57,10 @@ class SimpleRNNCell(RecurrentCell):
         h = h if self.activation is None else self.activation(h)
         return h, [h]
 
-    def fused(self, sequence: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
-        if self.activation is not activations.tanh:
-            return None
+    @property
+    def fuses(self) -> bool:
+        return self.activation is activations.tanh
+
+    def fused(self, sequence: Tensor, states: list[Tensor], padding: Any = None) -> tuple[Tensor, list[Tensor]]:
         outputs = recurrent.simple_rnn(sequence, states[0], self.kernel, self.recurrent_kernel, self.bias)
         return outputs, [outputs[-1]]
