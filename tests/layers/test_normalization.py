@@ -133,3 +133,13 @@ def test_synchronized_batch_normalization_on_one_device(name: str) -> None:
             results.append([eager, np.array(history), *model.get_weights()])
     for alone, shared in zip(*results, strict=True):
         np.testing.assert_allclose(shared, alone, rtol=1e-6, atol=1e-7)
+
+
+def test_adapting_again_reaches_compiled_steps(backend: Backend) -> None:
+    layer = layers.Normalization()
+    layer.adapt(X)
+    model = triceras.Sequential([triceras.Input(X.shape[1:]), layer])
+    model.predict(X, verbose=0)
+    layer.adapt(X * 10 + 1)
+    expected = (X - (X * 10 + 1).mean(0)) / (X * 10).std(0)
+    np.testing.assert_allclose(model.predict(X, verbose=0), expected, rtol=1e-5, atol=1e-5)

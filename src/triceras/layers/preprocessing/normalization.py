@@ -62,8 +62,12 @@ class Normalization(Layer):
         self._broadcast = tuple(input_shape[a] if a in kept else 1 for a in range(rank))
         shape = tuple(input_shape[a] for a in kept)
         if self.input_mean is None:
-            self.adapt_mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
-            self.adapt_variance = self.add_weight(shape=shape, initializer="ones", trainable=False, name="variance")
+            self.adapt_mean = self.add_weight(
+                shape=shape, initializer="zeros", trainable=False, autocast=False, name="mean"
+            )
+            self.adapt_variance = self.add_weight(
+                shape=shape, initializer="ones", trainable=False, autocast=False, name="variance"
+            )
             self.count = self.add_weight(shape=(), initializer="zeros", dtype="int32", trainable=False, name="count")
             self.finalize_state()
         else:
@@ -138,9 +142,11 @@ class Normalization(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         inputs = ops.cast(inputs, self.compute_dtype)
-        mean = ops.convert_to_tensor(self.mean, self.compute_dtype)
-        deviation = np.maximum(np.sqrt(self.variance), settings.epsilon())
-        deviation = ops.convert_to_tensor(deviation, self.compute_dtype)
+        mean, variance = self.mean, self.variance
+        if self.input_mean is None:  # from the variables: a compiled step must see what a later adapt() stores
+            mean, variance = (ops.reshape(v, self._broadcast) for v in (self.adapt_mean, self.adapt_variance))
+        deviation = ops.maximum(ops.sqrt(ops.convert_to_tensor(variance)), settings.epsilon())
+        mean, deviation = (ops.cast(ops.convert_to_tensor(v), self.compute_dtype) for v in (mean, deviation))
         return inputs * deviation + mean if self.invert else (inputs - mean) / deviation
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
