@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import math
 from collections.abc import Callable
@@ -32,7 +33,8 @@ def _erfinv(y: float) -> float:
     return x
 
 
-def _choose() -> dict[str, Callable[..., np.ndarray]]:
+@functools.cache
+def _functions() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     if importlib.util.find_spec("scipy") is None:
         return {"erf": _vectorized(math.erf), "erfc": _vectorized(math.erfc), "erfinv": _vectorized(_erfinv)}
     from scipy import special
@@ -40,4 +42,9 @@ def _choose() -> dict[str, Callable[..., np.ndarray]]:
     return {"erf": special.erf, "erfc": special.erfc, "erfinv": special.erfinv}
 
 
-SPECIAL = _choose()
+def _late(name: str) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda x: _functions()[name](x)
+
+
+#: Looked up when called: importing SciPy takes longer than drawing the weights of a small model on the host.
+SPECIAL = {name: _late(name) for name in ("erf", "erfc", "erfinv")}
