@@ -29,8 +29,8 @@ training_context: ContextVar[bool | None] = ContextVar("training", default=None)
 #: (class, backend) -> the class with the backend's mixin.
 _native_classes: dict[tuple[type, Backend], type] = {}
 
-#: (native dtype, compute dtype) -> the dtype to cast a tensor to, or None.
-_casts: dict[tuple[Any, str], str | None] = {}
+#: (native dtype, compute dtype) -> whether a tensor is cast. What to is the backend's to say: two may share native dtypes.
+_casts: dict[tuple[Any, str], bool] = {}
 
 
 def native_class(cls: type, backend: Backend) -> type:
@@ -320,12 +320,11 @@ class Layer(LayerState, Operation):
         if cast is None:
             return x
         try:
-            target = _casts[x.dtype, cast]
+            needed = _casts[x.dtype, cast]
         except KeyError:
             name = dtypes.standardize_dtype(x.dtype)
-            target = self._backend.canonical(cast) if name in dtypes.FLOATS and name != cast else None
-            _casts[x.dtype, cast] = target
-        return x if target is None else self._backend.cast(x, target)
+            needed = _casts[x.dtype, cast] = name in dtypes.FLOATS and name != cast
+        return self._backend.cast(x, self._backend.canonical(cast)) if needed else x
 
     def _adopt(self, x: Any, cast: str | None) -> Any:
         """The same for what isn't known to be a tensor of this backend."""
