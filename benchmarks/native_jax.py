@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from measure import median_seconds, peak_memory
+from measure import median_seconds
 
 
 class Mlp(nn.Module):
@@ -135,4 +135,4 @@ def fit(workload: Any, compiled: bool) -> dict[str, float]:
     epoch()
     epoch()
     seconds = median_seconds(epoch, 3)
-    return {"step_ms": seconds / workload.steps * 1e3, "first_s": first, "peak_mb": peak_memory()}
+    return {"step_ms": seconds / workload.steps * 1e3, "first_s": first}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from measure import median_seconds, peak_memory
+from measure import median_seconds
 
 
 class Parameters:
@@ -178,4 +178,4 @@ def fit(workload: Any, compiled: bool) -> dict[str, float]:
     epoch()
     epoch()
     seconds = median_seconds(epoch, 3)
-    return {"step_ms": seconds / workload.steps * 1e3, "first_s": first, "peak_mb": peak_memory()}
+    return {"step_ms": seconds / workload.steps * 1e3, "first_s": first}

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from measure import median_seconds, peak_memory
+from measure import median_seconds
 
 
 class Block(nn.Module):
@@ -145,7 +145,7 @@ def fit(workload: Any, compiled: bool) -> dict[str, float]:
     epoch()
     epoch()
     seconds = median_seconds(epoch, 3)
-    return {"step_ms": seconds / workload.steps * 1e3, "first_s": first, "peak_mb": peak_memory()}
+    return {"step_ms": seconds / workload.steps * 1e3, "first_s": first}
 
 
 def call(workload: Any, compiled: bool) -> dict[str, float]:

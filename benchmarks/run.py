@@ -1,6 +1,6 @@
 """All measurements in turn, each in a fresh process, and their medians and ratios as a table.
 
-    python benchmarks/run.py [--backends jax …] [--workloads tiny …] [--rounds 3] [--figures fit predict call] [--json FILE]
+    python benchmarks/run.py [--backends jax …] [--workloads tiny …] [--rounds 3] [--figures fit memory …] [--json FILE]
 
 Round after round the implementations take turns (A B C, A B C …), so that a slow moment of the machine hits all of them.
 """
@@ -22,6 +22,7 @@ BACKENDS = ("jax", "torch", "tensorflow")
 WORKLOADS = ("tiny", "mlp", "cnn", "transformer", "lstm", "blocks", "resnet")
 IMPLEMENTATIONS = {
     "fit": ("triceras", "keras", "native", "compiled"),
+    "memory": ("triceras", "keras"),
     "predict": ("triceras", "keras"),
     "call": ("triceras", "keras", "native"),
 }
@@ -51,7 +52,7 @@ def medians(samples: list[dict[str, float]]) -> dict[str, float]:
 
 def row(figure: str, results: dict[str, dict[str, float]]) -> str:
     """A line of the table: the figures of each implementation and the ratios to them."""
-    key = {"fit": "step_ms", "predict": "predict_ms", "call": "call_us"}[figure]
+    key = {"fit": "step_ms", "memory": "peak_mb", "predict": "predict_ms", "call": "call_us"}[figure]
     ours = results.get("triceras", {}).get(key)
     cells = [f"{results[i][key]:.3f}" if results.get(i) else "-" for i in IMPLEMENTATIONS[figure]]
     natives = [results[i][key] for i in ("native", "compiled") if results.get(i)]
@@ -60,12 +61,12 @@ def row(figure: str, results: dict[str, dict[str, float]]) -> str:
     if figure == "fit" and results.get("triceras") and results.get("keras"):
         ratios.append(f"{results['triceras']['first_s']:.2f}/{results['keras']['first_s']:.2f} s")
         ratios.append(f"{results['triceras']['first_s'] / results['keras']['first_s']:.2f}")
-        ratios.append(f"{results['triceras']['peak_mb'] / results['keras']['peak_mb']:.2f}")
     return " | ".join([*cells, *ratios])
 
 
 HEADERS = {
-    "fit": "triceras ms | keras | native | native compiled | /keras | /best native | first step | /keras | memory /keras",
+    "fit": "triceras ms | keras | native | native compiled | /keras | /best native | first step | /keras",
+    "memory": "triceras MB | keras | /keras | -",
     "predict": "triceras ms | keras | /keras | -",
     "call": "triceras us | keras | native | /keras | /native",
 }
@@ -76,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backends", nargs="+", default=BACKENDS)
     parser.add_argument("--workloads", nargs="+", default=WORKLOADS)
-    parser.add_argument("--figures", nargs="+", default=("fit", "predict", "call"))
+    parser.add_argument("--figures", nargs="+", default=("fit", "memory", "predict", "call"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--implementations", nargs="+", default=("triceras", "keras", "native", "compiled"))
     parser.add_argument("--json", type=pathlib.Path)

@@ -1,4 +1,4 @@
-"""The map that dense layers compute."""
+"""What layers with a kernel and a bias compute, where a framework has a kernel of its own for it."""
 
 from __future__ import annotations
 
@@ -25,4 +25,23 @@ def affine(x: TensorLike, kernel: TensorLike, bias: TensorLike) -> Tensor:
         >>> convert_to_numpy(affine([[1.0, 2.0]], [[3.0], [4.0]], [5.0])).tolist()
         [[16.0]]
     """
-    return add(matmul(x, kernel), bias)
+    return add_bias(matmul(x, kernel), bias)
+
+
+@composite("join")
+def add_bias(x: TensorLike, bias: TensorLike) -> Tensor:
+    """``x + bias`` over the last axis.
+
+    Args:
+        x: ``(..., features)``.
+        bias: ``(features,)``.
+
+    Returns:
+        ``(..., features)``, of the joined dtype.
+
+    Example:
+        >>> from triceras.ops.affine import add_bias
+        >>> convert_to_numpy(add_bias([[1.0, 2.0]], [10.0, 20.0])).tolist()
+        [[11.0, 22.0]]
+    """
+    return add(x, bias)

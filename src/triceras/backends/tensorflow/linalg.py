@@ -26,6 +26,20 @@ def _matmul(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
     return tf.matmul(x1, x2)
 
 
+def _add_bias(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    """A kernel whose gradient sums over rows in parallel, as that of a broadcast sum does not."""
+    if x.dtype == tf.bool:
+        return tf.logical_or(x, bias)
+    if x.shape.rank is None or x.shape.rank < 2 or bias.shape.rank != 1:
+        return tf.add(x, bias)
+    return tf.raw_ops.BiasAdd(value=x, bias=bias)
+
+
+def _affine(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+    y = _matmul(x, kernel)
+    return _add_bias(y, bias if bias.dtype == y.dtype else tf.cast(bias, y.dtype))
+
+
 def _tensordot(x1: tf.Tensor, x2: tf.Tensor, axes: Any = 2) -> tf.Tensor:
     if not isinstance(axes, int):
         axes = [[a] if isinstance(a, int) else list(a) for a in axes]
@@ -42,4 +56,10 @@ def _einsum(operands: Sequence[tf.Tensor], subscripts: str) -> tf.Tensor:
     return tf.einsum(subscripts, *operands)
 
 
-TABLE = {"matmul": _matmul, "tensordot": _tensordot, "einsum_of": _einsum}
+TABLE = {
+    "matmul": _matmul,
+    "affine": _affine,
+    "add_bias": _add_bias,
+    "tensordot": _tensordot,
+    "einsum_of": _einsum,
+}

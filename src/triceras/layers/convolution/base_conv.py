@@ -12,6 +12,7 @@ from triceras.layers.arguments import serialized
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.lora import Factored, LowRank
 from triceras.layers.windows import per_axis, window_shape
+from triceras.ops.affine import add_bias
 
 #: What a config holds beside the rank.
 _ARGUMENTS = (
@@ -149,10 +150,10 @@ class BaseConv(LowRank):
         )
         outputs = self.through_weight(convolve, splits=self.groups == 1 and self._channel_axis == -1)
         if self.bias is not None:
-            bias = self.bias.value
             if self.data_format == "channels_first":
-                bias = ops.reshape(bias, (1, self.filters, *(1,) * self.rank))
-            outputs = ops.add(outputs, bias)
+                outputs = ops.add(outputs, ops.reshape(self.bias, (1, self.filters, *(1,) * self.rank)))
+            else:
+                outputs = add_bias(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:

@@ -8,7 +8,7 @@ from triceras import activations, constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.lora import Factored, LowRank
-from triceras.ops.affine import affine
+from triceras.ops.affine import add_bias, affine
 
 
 class Dense(LowRank):
@@ -97,7 +97,7 @@ class Dense(LowRank):
             outputs = affine(inputs, self.kernel, self.bias)
         else:
             outputs = self.through_weight(lambda kernel: ops.matmul(inputs, kernel))
-            outputs = outputs if self.bias is None else ops.add(outputs, self.bias)
+            outputs = outputs if self.bias is None else add_bias(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:

@@ -8,6 +8,7 @@ from triceras import ops, random
 from triceras.backends.base import Tensor
 from triceras.layers.arguments import serialized, take_objects
 from triceras.layers.layer import Layer
+from triceras.ops.affine import affine
 from triceras.random.seed import SeedGenerator
 
 
@@ -89,8 +90,7 @@ class RecurrentCell(Layer):
 
     def project(self, inputs: Tensor) -> Tensor:
         """The inputs' share of all gates, of one step or of many."""
-        projected = ops.matmul(inputs, self.kernel)
-        return projected if self.bias is None else ops.add(projected, self.bias)
+        return ops.matmul(inputs, self.kernel) if self.bias is None else affine(inputs, self.kernel, self.bias)
 
     def step(self, projected: Tensor, states: Any, recurrent_mask: Any = None) -> tuple[Tensor, Any]:
         """The output and the next states from projected inputs."""

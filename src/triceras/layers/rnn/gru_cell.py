@@ -9,6 +9,7 @@ from triceras.backends.base import Tensor
 from triceras.layers.arguments import given
 from triceras.layers.rnn.cell import RecurrentCell
 from triceras.ops import recurrent
+from triceras.ops.affine import affine
 
 
 class GRUCell(RecurrentCell):
@@ -71,8 +72,8 @@ class GRUCell(RecurrentCell):
         return self.bias[0], self.bias[1]
 
     def project(self, inputs: Tensor) -> Tensor:
-        projected, bias = ops.matmul(inputs, self.kernel), self._biases()[0]
-        return projected if bias is None else ops.add(projected, bias)
+        bias = self._biases()[0]
+        return ops.matmul(inputs, self.kernel) if bias is None else affine(inputs, self.kernel, bias)
 
     def step(self, projected: Tensor, states: Any, recurrent_mask: Any = None) -> tuple[Tensor, Any]:
         before, gate, u = states[0], self.recurrent_activation, self.recurrent_kernel
