@@ -177,6 +177,9 @@ def _filler(args: tuple[Any, ...], kwargs: dict[str, Any], slots: dict[int, int]
             only = positions[0]
             return lambda values: ((values[only],), kwargs)
         return lambda values: (tuple(values[i] for i in positions), kwargs)
+    if not in_kwargs and len(args) == 1 and type(args[0]) is list and all(type(x) is KerasTensor for x in args[0]):
+        listed = [slots[id(x)] for x in args[0]]
+        return lambda values: (([values[i] for i in listed],), kwargs)
     leaves = tree.flatten((args, kwargs))
     template = [(slots[id(x)], None) if isinstance(x, KerasTensor) else (None, x) for x in leaves]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import tree
+from triceras.backends import registry
 from triceras.backends.base import Spec
 from triceras.core import dtypes, naming
 from triceras.ops import shape as shape_ops
@@ -162,4 +163,13 @@ def is_keras_tensor(x: Any) -> bool:
 
 def any_symbolic(*structures: Any) -> bool:
     """Whether a symbolic tensor is anywhere in some structures."""
-    return any(isinstance(leaf, KerasTensor) for s in structures for leaf in tree.flatten(s))
+    return any(map(_holds_symbol, structures))
+
+
+def _holds_symbol(x: Any) -> bool:
+    kind = type(x)
+    if registry.OWNERS.get(kind) is not None:  # a tensor of a framework, most of the time
+        return False
+    if kind is list or kind is tuple:
+        return any(map(_holds_symbol, x))
+    return any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(x))

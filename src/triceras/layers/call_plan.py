@@ -8,7 +8,6 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from triceras import tree
 from triceras.core.masks import get_mask
 
 
@@ -51,6 +50,8 @@ def build_parameters(build: Callable[..., Any]) -> tuple[str, ...]:
 
 def carries_mask(value: Any) -> bool:
     """Whether a tensor, or any inside of a structure, carries a mask."""
-    if isinstance(value, list | tuple | dict):
-        return any(get_mask(x) is not None for x in tree.flatten(value))
+    if isinstance(value, list | tuple):
+        return any(map(carries_mask, value))
+    if isinstance(value, dict):
+        return any(map(carries_mask, value.values()))
     return get_mask(value) is not None

@@ -63,10 +63,10 @@ class InputSpec:
 
     def fault(self, x: Any) -> str | None:
         """What is wrong with an input: expected and received; None where nothing is."""
-        shape = tuple(x.shape)
+        shape = x.shape
         rank = len(shape)
         if self.allow_last_axis_squeeze and self.shape is not None:
-            shape, expected = _without_last_one(shape, self.shape)
+            shape, expected = _without_last_one(tuple(shape), self.shape)
             rank = len(shape)
         else:
             expected = self.shape

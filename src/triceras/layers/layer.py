@@ -33,6 +33,17 @@ _native_classes: dict[tuple[type, Backend], type] = {}
 _casts: dict[tuple[Any, str], bool] = {}
 
 
+def is_cast(x: Tensor, cast: str | None) -> bool:
+    """Whether a layer that computes in ``cast`` casts a tensor."""
+    if cast is None:
+        return False
+    try:
+        return _casts[x.dtype, cast]
+    except KeyError:
+        name = dtypes.standardize_dtype(x.dtype)
+        return _casts.setdefault((x.dtype, cast), name in dtypes.FLOATS and name != cast)
+
+
 def native_class(cls: type, backend: Backend) -> type:
     """A layer class at home in a backend, made once: its own class is the first base, so nothing else changes."""
     made = _native_classes.get((cls, backend))
@@ -77,6 +88,8 @@ class Layer(LayerState, Operation):
     training: bool = False
     #: Whether the mask of its input is that of its output.
     supports_masking: bool = False
+    #: Whether its own ``compute_mask`` gives None where no input has a mask.
+    masks_need_masks: bool = False
 
     # ---- making -----------------------------------------------------------------------------------------------------
 
@@ -288,9 +301,9 @@ class Layer(LayerState, Operation):
             if self.activity_regularizer is not None:
                 self._add_activity_loss(outputs)
             if (masked and self.supports_masking) or type(self).compute_mask is not Layer.compute_mask:
-                self._mask_outputs(args, kwargs, first, outputs)
+                self._mask_outputs(kwargs, first, outputs, masked)
         except Exception as error:
-            _say_where(error, self, args)
+            say_where(error, self, args)
             raise
         finally:
             for variable, token in tokens:
@@ -317,19 +330,14 @@ class Layer(LayerState, Operation):
         return self._cast(x.value if isinstance(x, registry.StateHolder) else x, cast)
 
     def _cast(self, x: Tensor, cast: str | None) -> Tensor:
-        if cast is None:
-            return x
-        try:
-            needed = _casts[x.dtype, cast]
-        except KeyError:
-            name = dtypes.standardize_dtype(x.dtype)
-            needed = _casts[x.dtype, cast] = name in dtypes.FLOATS and name != cast
-        return self._backend.cast(x, self._backend.canonical(cast)) if needed else x
+        return self._backend.cast(x, self._backend.canonical(cast)) if cast is not None and is_cast(x, cast) else x
 
     def _adopt(self, x: Any, cast: str | None) -> Any:
         """The same for what isn't known to be a tensor of this backend."""
         if x is None or isinstance(x, KerasTensor):
             return x
+        if type(x) is list and x and all(registry.OWNERS.get(type(item)) is self._backend for item in x):
+            return [self._convert(item, cast) for item in x]
         if isinstance(x, list | tuple | dict) and _holds_only_numbers(x):
             return self._cast(self._backend.convert_to_tensor(x), cast)
         if tree.is_nested(x):
@@ -370,9 +378,9 @@ class Layer(LayerState, Operation):
                 filled["mask"] = mask
         return filled
 
-    def _mask_outputs(self, args: tuple[Any, ...], kwargs: dict[str, Any], first: Any, outputs: Any) -> None:
+    def _mask_outputs(self, kwargs: dict[str, Any], first: Any, outputs: Any, masked: bool) -> None:
         previous = kwargs.get("mask")
-        if previous is None:
+        if previous is None and masked:
             previous = _masks_of(first)
         if previous is None and not self._is_overridden("compute_mask"):
             return
@@ -649,7 +657,7 @@ def _tuples(shape: Any) -> Any:
     return [_tuples(value) for value in shape] if isinstance(shape, list | tuple) else shape
 
 
-def _say_where(error: Exception, layer: Layer, args: tuple[Any, ...]) -> None:
+def say_where(error: Exception, layer: Layer, args: tuple[Any, ...]) -> None:
     """Add the layer and the shapes it received to an error, once, where it came from."""
     if getattr(error, "_layer_named", False):
         return

@@ -9,6 +9,7 @@ from triceras.core import objects
 from triceras.graph.function import Function
 from triceras.graph.symbol import KerasTensor
 from triceras.layers.core.input_layer import InputLayer
+from triceras.layers.inner_call import call_inside
 from triceras.layers.layer import Layer
 from triceras.models.functional_config import functional_config, rebuild_graph
 from triceras.models.model import Model
@@ -161,7 +162,9 @@ class Functional(Function, Model):
 
 
 def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return operation(*args, **kwargs)
+    if kwargs or len(args) != 1 or not isinstance(operation, Layer):
+        return operation(*args, **kwargs)
+    return call_inside(operation, args[0])
 
 
 def _attach_masks(inputs: list[Any], mask: Any) -> None:

@@ -9,6 +9,7 @@ from triceras import dtype_policies
 from triceras.core import objects
 from triceras.graph.symbol import KerasTensor
 from triceras.layers.core.input_layer import InputLayer
+from triceras.layers.inner_call import call_inside
 from triceras.layers.layer import Layer
 from triceras.models.model import Model
 
@@ -107,7 +108,7 @@ class Sequential(Model):
             set_mask(inputs, mask)
         x = inputs
         for layer in self._chain:
-            x = layer(x)
+            x = call_inside(layer, x)
         return x
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -24,6 +24,9 @@ def _layer_normalization(
     x: torch.Tensor, gamma: Any = None, beta: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None
 ) -> torch.Tensor:
     epsilon = settings.epsilon() if epsilon is None else epsilon
+    last = x.shape[-1:]
+    if axis == -1 and (gamma is None or gamma.shape == last) and (beta is None or beta.shape == last):
+        return F.layer_norm(x, last, gamma, beta, epsilon)  # the usual case, without looking at axes one by one
     axes = normalize_axes(axis, x.ndim)
     trailing = tuple(range(x.ndim - len(axes), x.ndim))
     sizes = [x.shape[i] for i in axes]

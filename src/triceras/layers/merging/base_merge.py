@@ -17,6 +17,8 @@ class Merge(Layer):
     A step of the result counts where it does in any of the inputs, as long as all of them have masks.
     """
 
+    masks_need_masks = True
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
