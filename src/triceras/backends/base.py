@@ -50,6 +50,8 @@ class Backend:
     table: Mapping[str, Callable[..., Any]] = {}
     #: The ops whose bodies take Python numbers beside tensors.
     takes_scalars: frozenset[str] = frozenset()
+    #: The composites whose bodies here may return ``NotImplemented``, which leaves that call to the definition.
+    declines: frozenset[str] = frozenset()
     #: Mixed into ``Variable`` and ``Layer`` so that they are at home in the framework; None where nothing is needed.
     variable_mixin: type | None = None
     layer_mixin: type | None = None
@@ -151,6 +153,15 @@ class Backend:
 
     def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
         """A compiled version of a pure function over nested structures of tensors."""
+        return function
+
+    def fuse(self, function: Callable[..., Any], static: Sequence[str]) -> Callable[..., Any]:
+        """A composite as one compiled function, where calling its ops one by one costs more; itself elsewhere.
+
+        Args:
+            function: of tensors and of the parameters named in ``static``, which are hashable.
+            static: their names.
+        """
         return function
 
     def step_loop(

@@ -11,7 +11,7 @@ from typing import Any
 FAMILIES = tuple(
     (
         "elementwise creation reduce shape indexing linalg decompositions nn normalization "
-        "attention recurrent convolution fourier control random"
+        "attention recurrent convolution fourier image control random"
     ).split()
 )
 

@@ -68,6 +68,7 @@ _CALLED_WITH = {
     "pad": "x * constant_values",
     "rearrange": "tensor pattern",
     "rms_normalization": "x * scale",
+    "scale_and_translate": "images output_shape scale translation",
     "scan": "f init xs",
     "slice": "inputs start_indices",
     "slice_update": "inputs start_indices updates",

@@ -61,16 +61,29 @@ class Op:
     #: Whether it is a function over ops, recorded as a whole, and what is evaluated abstractly if it takes functions.
     whole: bool = False
     evaluated: Callable[..., Any] | None = None
+    #: Whether a composite is compiled as one where the backend gains by it; its other arguments are hashable then.
+    fused: bool = False
     call: Callable[..., Any] = dataclasses.field(init=False, repr=False)
 
     def body(self, backend: Backend) -> Callable[..., Any]:
         """What runs on a backend: its own body, else the composite's definition."""
         own = backend.table.get(self.name)
-        if own is not None:
+        if own is not None and self.name not in backend.declines:
             return own
         if self.primitive:
             raise NotImplementedError(f"The backend {backend.name!r} has no body for the op {self.name!r}.")
-        return functools.partial(_run_composite, self.function, backend)
+        definition = functools.partial(_run_composite, self.function, backend)
+        if self.fused:
+            definition = self._fused(backend, definition)
+        return definition if own is None else functools.partial(_run_unless_declined, own, definition)
+
+    def _fused(self, backend: Backend, definition: Callable[..., Any]) -> Callable[..., Any]:
+        compiled = _compiled.get((self.name, backend.name))
+        if compiled is None:
+            static = [name for name in self.signature.parameters if name not in {slot.name for slot in self.slots}]
+            compiled = backend.fuse(functools.update_wrapper(definition, self.function), static)
+            _compiled[self.name, backend.name] = compiled
+        return compiled
 
     def tensors(self, args: tuple, kwargs: dict) -> list[tuple[Slot, Any]]:
         """The tensor arguments of a call, those left out or None aside."""
@@ -89,6 +102,8 @@ class Op:
 
 #: Every op by its name.
 OPS: dict[str, Op] = {}
+#: (Op, backend) -> a fused composite, compiled once.
+_compiled: dict[tuple[str, str], Callable[..., Any]] = {}
 #: Class of a symbolic tensor -> the function that records an op called on it. Filled by the graph room.
 SYMBOLIC: dict[type, Callable[[Op, tuple, dict], Any]] = {}
 
@@ -139,16 +154,28 @@ def primitive(
 
 
 def composite(
-    promote: str | Promotion | None = None, *, spec: Callable[..., Any] | None = None, dtype: str | None = None
+    promote: str | Promotion | None = None,
+    *,
+    spec: Callable[..., Any] | None = None,
+    dtype: str | None = None,
+    fused: bool = False,
 ) -> Callable[[_F], _F]:
-    """An op defined over other ops and operators; a backend may bring a faster body of the same name."""
-    return functools.partial(_define, False, promote, spec, dtype)
+    """An op defined over other ops and operators; a backend may bring a faster body of the same name.
+
+    Args:
+        promote, spec, dtype: as for ``primitive``.
+        fused: whether many small ops stand in it, which a backend may compile as one (``Backend.fuse``). All arguments but its
+            tensors are hashable then, and it reads no settings: what it depends on is what it is given.
+    """
+    return functools.partial(_define, False, promote, spec, dtype, fused=fused)
 
 
-def _define(is_primitive: bool, promote: Any, spec: Any, dtype: str | None, function: Any) -> Any:
+def _define(
+    is_primitive: bool, promote: Any, spec: Any, dtype: str | None, function: Any, *, fused: bool = False
+) -> Any:
     rule = PROMOTIONS[promote] if isinstance(promote, str) else promote
     signature = inspect.signature(function)
-    op = Op(function.__name__, function, is_primitive, rule, spec, dtype, _slots(signature), signature)
+    op = Op(function.__name__, function, is_primitive, rule, spec, dtype, _slots(signature), signature, fused=fused)
     return _registered(op, _dispatcher(op))
 
 
@@ -214,6 +241,11 @@ def _run_composite(function: Callable[..., Any], backend: Backend, *args: Any, *
         return function(*args, **kwargs)
 
 
+def _run_unless_declined(own: Callable[..., Any], definition: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    result = own(*args, **kwargs)
+    return definition(*args, **kwargs) if result is NotImplemented else result
+
+
 # ---- the call path ---------------------------------------------------------------------------------------------------
 
 _all_plans: list[dict[Any, Any]] = []
@@ -221,7 +253,7 @@ _all_plans: list[dict[Any, Any]] = []
 
 def forget_plans() -> None:
     """Resolve every op anew; what a plan rests on (``floatx``, the registered backends) has changed."""
-    for plans in _all_plans:
+    for plans in (*_all_plans, _compiled):
         plans.clear()
 
 

@@ -11,6 +11,7 @@ from triceras.backends import registry
 from triceras.backends.base import Tensor
 from triceras.core import dtypes, settings
 from triceras.ops.dispatch import SYMBOLIC
+from triceras.ops.image.warps import DRAWS
 from triceras.random.seed import draw_key
 from triceras.random.words import random_words
 
@@ -80,6 +81,9 @@ def normal(shape: Sequence[int], mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
     dtype = float_dtype(dtype)
     z = standard_normal(unit(draw_key(seed), shape))
     return ops.cast(z * stddev + mean, dtype)
+
+
+DRAWS["normal"] = normal
 
 
 def truncated_normal(

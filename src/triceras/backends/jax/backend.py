@@ -119,6 +119,9 @@ class JaxBackend(Backend):
     def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
         return jax.jit(function) if jit else function
 
+    def fuse(self, function: Callable[..., Any], static: Sequence[str]) -> Callable[..., Any]:
+        return jax.jit(function, static_argnames=tuple(static))
+
     def refuses(self, error: Exception) -> bool:
         return isinstance(error, _VALUE_ERRORS)
 

@@ -32,6 +32,7 @@ class TensorFlowBackend(Backend):
     tensor_types = (tf.Tensor, tf.Variable, tf.IndexedSlices, tf.SparseTensor)
     variable_mixin = VariableMixin
     layer_mixin = LayerMixin
+    declines = frozenset(("projected", "resized"))
     takes_scalars = frozenset(
         "add subtract multiply divide power maximum minimum clip equal not_equal greater greater_equal less less_equal".split()
     )

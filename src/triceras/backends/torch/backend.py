@@ -38,6 +38,7 @@ class TorchBackend(Backend):
     seed_dtype = "int64"
     optimizer_kernels = OPTIMIZER_KERNELS
     updates_in_place = True
+    declines = frozenset("projected displaced grid_values resized".split())
     takes_scalars = frozenset(
         "add subtract multiply divide power clip equal not_equal greater greater_equal less less_equal".split()
     )

@@ -15,40 +15,15 @@ import numpy as np
 from triceras.backends import registry
 from triceras.backends.base import Spec, Tensor
 from triceras.core import settings
-from triceras.core.dtypes import is_int_dtype
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import Index, composite
-from triceras.ops.elementwise import clip
-from triceras.ops.elementwise import round as rounded
+from triceras.ops.image.kernels import KERNELS
+from triceras.ops.image.layout import as_dtype, check_choice, fill_number, in_full
 from triceras.ops.indexing import take
 from triceras.ops.products import tensordot
 from triceras.ops.shape import moveaxis, pad
 
-
-def _triangle(x: np.ndarray) -> np.ndarray:
-    return np.maximum(0, 1 - np.abs(x))
-
-
-def _keys(x: np.ndarray) -> np.ndarray:
-    """Keys' cubic kernel (1981) with a = -0.5."""
-    x = np.abs(x)
-    near = ((1.5 * x - 2.5) * x) * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x >= 2, 0, np.where(x >= 1, far, near))
-
-
-def _lanczos(radius: int, x: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(x) < radius, np.sinc(x) * np.sinc(x / radius), 0)
-
-
-#: How a pixel is weighted by its distance.
-KERNELS = {
-    "bilinear": _triangle,
-    "bicubic": _keys,
-    "lanczos3": functools.partial(_lanczos, 3),
-    "lanczos5": functools.partial(_lanczos, 5),
-}
 INTERPOLATIONS = ("nearest", *KERNELS)
 
 
@@ -58,7 +33,7 @@ def weights(old: int, new: int, interpolation: str, antialias: bool) -> np.ndarr
     scale = old / new
     centers = (np.arange(new) + 0.5) * scale - 0.5
     spread = max(scale, 1.0) if antialias else 1.0
-    matrix = KERNELS[interpolation]((centers[:, None] - np.arange(old)) / spread)
+    matrix = KERNELS[interpolation](np, (centers[:, None] - np.arange(old)) / spread)
     total = matrix.sum(1, keepdims=True)
     return np.where(np.abs(total) > 1e-8, matrix / np.where(total == 0, 1, total), 0).astype(np.float32)
 
@@ -121,27 +96,33 @@ def resize(
         images = images[(slice(None),) * first + cuts]
     elif pad_to_aspect_ratio:
         grown = (max(old[0], int(old[1] * size[0] / size[1])), max(old[1], int(old[0] * size[1] / size[0])))
-        pads = [(int((g - o) / 2), g - o - int((g - o) / 2)) for o, g in zip(old, grown, strict=True)]
+        pads = [((g - o) // 2, (g - o) // 2) for o, g in zip(old, grown, strict=True)]  # of an odd rest one is left out
         widths = [(0, 0)] * first + pads + [(0, 0)] * (len(images.shape) - first - 2)
-        images = pad(images, widths, constant_values=fill_value)
-    dtype = dtype_of(images)
-    result = images
-    for axis, new in zip(axes, size, strict=True):
-        result = _resize_axis(result, axis, new, interpolation, antialias)
-    return result if dtype_of(result) == dtype else _as_dtype(result, dtype)
+        dtype = dtype_of(images)
+        images = cast(pad(images, widths, constant_values=fill_number(fill_value, dtype)), dtype)
+    return resized(images, (int(size[0]), int(size[1])), first, interpolation, antialias)
 
 
 def _check(images: Any, size: Any, interpolation: str, crop: bool, grow: bool, fill_mode: str) -> None:
-    if len(images.shape) not in (3, 4) or len(size) != 2:
+    if len(images.shape) not in (3, 4) or np.shape(size) != (2,) or min(size) < 1:
         raise ValueError(
-            f"resize() needs images of 3 or 4 axes and a size of 2, received {tuple(images.shape)} and {size}."
+            f"resize() needs images of 3 or 4 axes and a positive height and width, received images of shape "
+            f"{tuple(images.shape)} and size={size}."
         )
-    if interpolation not in INTERPOLATIONS:
-        raise ValueError(f"Unknown interpolation {interpolation!r}. Expected one of: {', '.join(INTERPOLATIONS)}.")
+    check_choice("resize", "interpolation", interpolation, INTERPOLATIONS)
     if crop and grow:
         raise ValueError("resize() can crop or pad to the aspect ratio, not both.")
     if fill_mode != "constant":
         raise ValueError(f"resize() pads with fill_mode='constant' alone, received {fill_mode!r}.")
+
+
+@composite(fused=True)
+def resized(images: Index, size: tuple[int, int], first: int, interpolation: str, antialias: bool) -> Tensor:
+    """``resize`` without its aspect ratio: the two axes from ``first`` on get their new sizes."""
+    result = images
+    for axis, new in zip((first, first + 1), size, strict=True):
+        result = _resize_axis(result, axis, new, interpolation, antialias)
+    return as_dtype(result, dtype_of(images))
 
 
 def _resize_axis(x: Any, axis: int, new: int, interpolation: str, antialias: bool) -> Any:
@@ -151,14 +132,6 @@ def _resize_axis(x: Any, axis: int, new: int, interpolation: str, antialias: boo
     backend = registry.active()
     if interpolation == "nearest":
         return take(x, backend.convert_to_tensor(_nearest(old, new)), axis)
-    x = x if dtype_of(x) in ("float32", "float64") else cast(x, "float32")
+    x = in_full(x)
     matrix = backend.convert_to_tensor(weights(old, new, interpolation, antialias), dtype_of(x))
     return moveaxis(tensordot(x, matrix, ([axis], [1])), -1, axis)
-
-
-def _as_dtype(x: Any, dtype: str) -> Any:
-    """Floats as they are, integers rounded and clipped to their range."""
-    if is_int_dtype(dtype):
-        info = np.iinfo(dtype)
-        x = clip(rounded(x), info.min, info.max)
-    return cast(x, dtype)

@@ -1,0 +1,38 @@
+"""Images, in TensorFlow: its own kernels where they compute what the definitions say.
+
+They run eagerly only: in a graph the definition does, which XLA can compile and these kernels it can't.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.eager import record  # nothing public tells whether a tape is listening (TensorFlow 2.21)
+
+_MODES = ("constant", "nearest")
+
+
+def _projected(images: tf.Tensor, transform: tf.Tensor, interpolation: str, fill_mode: str, fill_value: float) -> Any:
+    # The kernel has no gradient with respect to the transform.
+    plain = tf.executing_eagerly() and not record.could_possibly_record()
+    if not plain or interpolation != "bilinear" or fill_mode not in _MODES or images.dtype != tf.float32:
+        return NotImplemented
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=tf.cast(transform, tf.float32),
+        output_shape=tf.shape(images)[1:3],
+        fill_value=fill_value,
+        interpolation="BILINEAR",
+        fill_mode=fill_mode.upper(),
+    )
+
+
+def _resized(images: tf.Tensor, size: tuple[int, int], first: int, interpolation: str, antialias: bool) -> Any:
+    plain = tf.executing_eagerly() and images.dtype == tf.float32 and images.shape.rank == 4 and first == 1
+    if not plain or interpolation != "bilinear" or antialias:
+        return NotImplemented
+    return tf.raw_ops.ResizeBilinear(images=images, size=size, half_pixel_centers=True)
+
+
+TABLE = {"projected": _projected, "resized": _resized}
