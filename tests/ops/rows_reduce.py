@@ -86,4 +86,7 @@ ROWS = [
         keepdims=True,
         reference=lambda x, a, keepdims: (x.mean(a, keepdims=True), x.var(a, keepdims=True)),
     ),
+    row("var", normal(2, 3), axis=(), reference=np.var),
+    row("std", normal(2, 3), axis=(), reference=np.std),
+    row("logsumexp", normal(2, 3), axis=(), reference=lambda x, axis: x),
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -105,6 +106,55 @@ class Backend:
     def canonical(self, dtype: str) -> str:
         """The dtype this framework, as it is set up, gives for one that was asked for."""
         return dtype
+
+    # ---- sparse tensors ---------------------------------------------------------------------------------------------
+
+    @property
+    def sparse_types(self) -> tuple[type, ...]:
+        """The classes whose instances are sparse tensors, among ``tensor_types``; where only a layout says so, none."""
+        return ()
+
+    @functools.cached_property
+    def sparse_table(self) -> Mapping[str, Callable[..., Any]]:
+        """Op name -> function over native tensors of which one at least is sparse."""
+        return {}
+
+    @property
+    def hides_sparse(self) -> bool:
+        """Whether a sparse tensor has the class of a dense one, so that only its layout tells them apart."""
+        return False
+
+    def guarded(self, name: str, body: Callable[..., Any]) -> Callable[..., Any]:
+        """An op's dense body, which refuses sparse tensors that it would take although the op doesn't."""
+        return body
+
+    def is_sparse(self, x: Any) -> bool:
+        """Whether a value is a sparse tensor of this backend."""
+        return isinstance(x, self.sparse_types)
+
+    def to_dense(self, x: Tensor) -> Tensor:
+        """The dense tensor of a sparse one."""
+        raise UnsupportedError(f"The {self.name} backend has no sparse tensors.")
+
+    def sparse_parts(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """What a sparse tensor holds, on the host: indices ``(count, axes)``, int64, and values ``(count,)``."""
+        raise UnsupportedError(f"The {self.name} backend has no sparse tensors.")
+
+    def new_sparse(
+        self, indices: np.ndarray, values: np.ndarray, shape: tuple[int, ...], capacity: int | None = None
+    ) -> Tensor:
+        """A sparse tensor of values on the host at places in ascending order, none twice.
+
+        Args:
+            indices: ``(count, axes)``.
+            values: ``(count,)``.
+            shape: the shape.
+            capacity: how many elements it has room for, where programs are compiled for a number of them.
+        """
+        raise UnsupportedError(
+            f"The {self.name} backend has no sparse tensors; received one of shape {tuple(shape)}. Make it dense with "
+            "`.toarray()`, or run on jax, torch or tensorflow."
+        )
 
     def block(self, x: Any) -> None:
         """Wait until the values of a nested structure are computed."""

@@ -171,6 +171,43 @@ def adopt(x: Any, backend: Backend, from_dlpack: Callable[[Any], Any] | None = N
     return owner.to_numpy(x)
 
 
+# ---- sparse values ---------------------------------------------------------------------------------------------------
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether a value is a sparse tensor of a backend, or a sparse matrix or array of SciPy."""
+    owner = owner_of(x)
+    return hasattr(x, "tocoo") if owner is None else owner.is_sparse(x)
+
+
+def sparse_parts(x: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """The indices ``(count, axes)`` in ascending order and each once, the values, and the shape of a sparse value."""
+    owner = owner_of(x)
+    shape = tuple(int(size) for size in x.shape)
+    if owner is None:
+        x = x.tocoo()
+        places = np.stack(getattr(x, "coords", None) or (x.row, x.col), 1).astype(np.int64)
+        values = np.asarray(x.data)
+    else:
+        places, values = owner.sparse_parts(x)
+    flat: Any = np.ravel_multi_index(tuple(places.T), shape) if len(places) else np.zeros(0, np.int64)
+    if len(flat) > 1 and not (flat[1:] > flat[:-1]).all():
+        flat, inverse = np.unique(flat, return_inverse=True)
+        summed = np.zeros(flat.shape, values.dtype)
+        np.add.at(summed, inverse.reshape(-1), values)
+        places, values = np.stack(np.unravel_index(flat, shape), 1).astype(np.int64), summed
+    return places, values, shape
+
+
+def adopt_sparse(x: Any, backend: Backend, dtype: str | None = None) -> Any:
+    """A backend's sparse tensor of another backend's or of SciPy's; values in float64 become ``config.floatx()``."""
+    places, values, shape = sparse_parts(x)
+    if dtype is None:
+        name = dtypes.standardize_dtype(values.dtype)
+        dtype = settings.floatx() if owner_of(x) is None and name == "float64" else name
+    return backend.new_sparse(places, values.astype(dtypes.numpy_dtype(backend.canonical(dtype))), shape)
+
+
 # ---- tensors in files ------------------------------------------------------------------------------------------------
 
 

@@ -17,3 +17,11 @@ class MixedBackendsError(BackendError, TypeError):
 
 class UnsupportedError(BackendError, NotImplementedError):
     """The backend doesn't provide what was asked of it."""
+
+
+class OpError(ValueError):
+    """An op was called with arguments that it can't take: shapes that don't fit, an axis or a dtype it doesn't have."""
+
+
+class SparseError(UnsupportedError):
+    """An op was given a sparse tensor that it can't take without making it dense."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 from triceras import tree
 from triceras.backends import registry
 from triceras.backends.base import Spec
+from triceras.backends.sparse import REDUCING
 from triceras.core import dtypes, scopes
 from triceras.graph.symbol import KerasTensor
-from triceras.ops import dispatch
+from triceras.ops import dispatch, sparse
+from triceras.ops.promotion import weak_type
 
 #: An unknown size is tried as each of these. Both have many divisors, as reshapes want; they lie far apart, so that what
 #: is cut off at some size in between comes out as unknown.
@@ -20,16 +23,34 @@ STAND_INS = (240, 24)
 
 def op_spec(op: dispatch.Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The structure of ``Spec`` that an op returns for these arguments."""
-    backend = registry.active()
     if op.whole:
         return by_ops_inside(op, args, kwargs) if op.evaluated is None else abstract(op.evaluated, args, kwargs)
+    found = op.tensors(args, kwargs)
+    flags = [_is_sparse(x) for slot, v in found for x in (v if slot.many else (v,))]
+    if any(flags):
+        if op.name in sparse.THROUGH:
+            return by_ops_inside(op, args, kwargs)
+        result = sparse.result_is_sparse(op.name, flags)
+        if result is None:
+            given = [(slot.name, x) for slot, v in found for x in (v if slot.many else (v,)) if _is_sparse(x)]
+            raise sparse.refusal(op.name, given)
+        spec = _spec_by_rule(op, args, kwargs, found)
+        return spec if op.name in REDUCING else dataclasses.replace(spec, sparse=bool(result))
     if op.spec is None:
         return abstract(op.call, args, kwargs)
-    found = op.tensors(args, kwargs)
+    return _spec_by_rule(op, args, kwargs, found)
+
+
+def _is_sparse(x: Any) -> bool:
+    return x.sparse if isinstance(x, KerasTensor) else registry.is_sparse(x)
+
+
+def _spec_by_rule(op: dispatch.Op, args: tuple[Any, ...], kwargs: dict[str, Any], found: Any) -> Any:
+    backend = registry.active()
     promoted = [_like(x) for slot, v in found if slot.promoted for x in (v if slot.many else (v,))]
     target = None
     if op.promote is not None and promoted:
-        target = backend.canonical(op.promote([dispatch.weak_type(x) for x in promoted]))
+        target = backend.canonical(op.promote([weak_type(x) for x in promoted]))
     args, kwargs = list(args), dict(kwargs)  # type: ignore[assignment]
     for slot, value in found:
         to_spec = functools.partial(_spec, dtype=target if slot.promoted else None)
@@ -38,7 +59,7 @@ def op_spec(op: dispatch.Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
             args[slot.position] = specs  # type: ignore[index]
         else:
             kwargs[slot.name] = specs
-    return op.spec(*args, **kwargs)
+    return op.spec(*args, **kwargs)  # type: ignore[misc]
 
 
 def by_ops_inside(op: dispatch.Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -86,7 +107,7 @@ def abstract(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[s
         return result
 
     def evaluate(stand_in: int) -> Any:
-        specs = [Spec(tuple(stand_in if d is None else d for d in x.shape), x.dtype) for x in symbols]
+        specs = [Spec(tuple(stand_in if d is None else d for d in x.shape), x.dtype, x.sparse) for x in symbols]
         with scopes.SymbolicScope():
             return registry.active().eval_shape(run, specs)
 

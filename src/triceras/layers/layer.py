@@ -230,7 +230,8 @@ class Layer(LayerState, Operation):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """The symbolic outputs of a call."""
-        if self._is_overridden("compute_output_shape"):
+        leaves = [x for x in tree.flatten((args, kwargs)) if isinstance(x, KerasTensor)]
+        if self._is_overridden("compute_output_shape") and not any(x.sparse for x in leaves):
             shape = self.compute_output_shape(**self._shapes_for(type(self).compute_output_shape, args, kwargs))
             return tree.map_shape_structure(lambda s: KerasTensor(s, self.compute_dtype), shape)
         return self._abstract_spec(args, kwargs)
@@ -347,6 +348,8 @@ class Layer(LayerState, Operation):
             return self._convert(x, cast)
         if owner is not None:
             raise registry.mixed_error(f"Layer {self.path!r}", self._backend, owner)
+        if registry.is_sparse(x):
+            return self._cast(registry.adopt_sparse(x, self._backend), cast)
         if isinstance(x, str | bytes) or not (hasattr(x, "__array__") or isinstance(x, int | float | complex)):
             return x
         return self._cast(self._backend.convert_to_tensor(x), cast)

@@ -8,7 +8,7 @@ import numpy as np
 
 from triceras.backends import registry
 from triceras.backends.base import Spec, Tensor
-from triceras.core import dtypes
+from triceras.core import dtypes, settings
 from triceras.ops.dispatch import SYMBOLIC, Index, primitive
 from triceras.ops.specs import same
 
@@ -19,7 +19,8 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     Args:
         x: an array, number, nested list, variable or tensor of any framework.
         dtype: the dtype; by default the array's own, int32 for Python integers and ``config.floatx()`` for floats.
-        sparse, ragged: False for a dense result; None keeps the kind.
+        sparse: False makes a sparse tensor dense; None and True keep it, and a matrix of SciPy becomes one.
+        ragged: accepted for compatibility; there are no ragged tensors.
 
     Returns:
         A native tensor. Symbolic tensors are returned as they are, cast where a dtype is given.
@@ -34,7 +35,14 @@ def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None, rag
     backend = registry.active()
     if isinstance(x, registry.StateHolder):
         x = x.value
-    return backend.convert_to_tensor(x, None if dtype is None else backend.canonical(dtype))
+    dtype = None if dtype is None else backend.canonical(dtype)
+    owner = registry.owner_of(x)
+    if registry.is_sparse(x) and (sparse is False or owner is not backend):
+        if sparse is not False:
+            return registry.adopt_sparse(x, backend, dtype)
+        x = x.toarray() if owner is None else owner.to_dense(x)
+        dtype = settings.floatx() if dtype is None and owner is None and x.dtype == np.float64 else dtype
+    return backend.convert_to_tensor(x, dtype)
 
 
 def convert_to_numpy(x: Any) -> np.ndarray:
@@ -47,6 +55,8 @@ def convert_to_numpy(x: Any) -> np.ndarray:
     if isinstance(x, registry.StateHolder):
         return x.numpy()  # type: ignore[attr-defined]
     owner = registry.owner_of(x)
+    if owner is None and hasattr(x, "tocoo"):
+        return x.toarray()
     if owner is None:
         return np.asarray(x) if not _holds_tensors(x) else np.stack([convert_to_numpy(v) for v in x])
     return owner.to_numpy(x)
@@ -119,4 +129,15 @@ def cast(x: Index, dtype: Any) -> Tensor:
 
 @primitive(spec=same)
 def stop_gradient(variable: Index) -> Tensor:
-    """The same value, through which no gradient flows."""
+    """The same value, through which no gradient flows.
+
+    Args:
+        variable: any tensor.
+
+    Returns:
+        A tensor of the same shape and dtype.
+
+    Example:
+        >>> convert_to_numpy(stop_gradient([1.0, 2.0])).tolist()
+        [1.0, 2.0]
+    """

@@ -8,7 +8,7 @@ from triceras.backends.base import Spec, Tensor
 from triceras.core import dtypes, settings
 from triceras.core.shapes import broadcast_shapes
 from triceras.ops.dispatch import Index, TensorLike, composite, primitive
-from triceras.ops.elementwise import clip
+from triceras.ops.elementwise import clip, sign
 from triceras.ops.indexing import take_along_axis
 from triceras.ops.logic import where
 from triceras.ops.reduce import max as reduce_max
@@ -20,7 +20,7 @@ from triceras.ops.transcendental import log
 def _one_hot_spec(x: Spec, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Spec:
     shape = list(x.shape)
     shape.insert(axis if axis >= 0 else len(shape) + 1 + axis, num_classes)
-    return Spec(tuple(shape), dtypes.standardize_dtype(dtype))
+    return Spec(tuple(shape), dtypes.standardize_dtype(dtype), bool(sparse))
 
 
 @primitive(spec=_one_hot_spec)
@@ -32,7 +32,7 @@ def one_hot(x: Index, num_classes: int, axis: int = -1, dtype: Any = None, spars
         num_classes: the size of the new axis.
         axis: where the new axis stands.
         dtype: the result's dtype, ``config.floatx()`` by default.
-        sparse: accepted for compatibility; the result is dense.
+        sparse: whether the result is a sparse tensor.
 
     Example:
         >>> convert_to_numpy(one_hot([0, 2], 3)).tolist()
@@ -45,7 +45,7 @@ def _multi_hot_spec(
 ) -> Spec:
     hot = _one_hot_spec(inputs, kwargs.get("num_tokens", num_classes), axis, dtype)
     merged = 1 if len(inputs.shape) > 1 else 0
-    return Spec(hot.shape[:merged] + hot.shape[merged + 1 :], hot.dtype)
+    return Spec(hot.shape[:merged] + hot.shape[merged + 1 :], hot.dtype, bool(sparse))
 
 
 @composite(spec=_multi_hot_spec)
@@ -71,8 +71,9 @@ def multi_hot(
     num_classes = kwargs.pop("num_tokens", num_classes)
     if kwargs or num_classes is None:
         raise ValueError(f"multi_hot() needs num_classes; received num_classes={num_classes} and {sorted(kwargs)}.")
-    hot = one_hot(inputs, num_classes, axis, dtype)
-    return reduce_max(hot, 1 if len(inputs.shape) > 1 else 0)
+    hot = one_hot(inputs, num_classes, axis, dtype, sparse)
+    merged = 1 if len(inputs.shape) > 1 else 0
+    return sign(reduce_sum(hot, merged)) if sparse else reduce_max(hot, merged)
 
 
 # ---- from logits -----------------------------------------------------------------------------------------------------

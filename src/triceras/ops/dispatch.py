@@ -16,24 +16,22 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import numpy as np
-
 from triceras.backends import registry
 from triceras.backends.base import Backend
 from triceras.core import dtypes, settings
-from triceras.core.errors import MixedBackendsError
+from triceras.core.errors import MixedBackendsError, OpError, SparseError
+from triceras.ops import sparse
+from triceras.ops.failures import recovered
+from triceras.ops.promotion import PROMOTIONS, Promotion, weak_type
 
 TensorLike = Any
 Index = Any
 Tensors = Sequence[Any]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_NUMBERS = (bool, int, float, complex)
 _KEPT = (int, float, complex)
 _UNSEEN: Any = object()
 _NODES = frozenset((list, tuple, dict))
-
-Promotion = Callable[[Sequence[Any]], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +66,14 @@ class Op:
     def body(self, backend: Backend) -> Callable[..., Any]:
         """What runs on a backend: its own body, else the composite's definition."""
         own = backend.table.get(self.name)
-        if own is not None and self.name not in backend.declines:
-            return own
-        if self.primitive:
-            raise NotImplementedError(f"The backend {backend.name!r} has no body for the op {self.name!r}.")
-        definition = functools.partial(_run_composite, self.function, backend)
-        if self.fused:
-            definition = self._fused(backend, definition)
-        return definition if own is None else functools.partial(_run_unless_declined, own, definition)
+        if own is None or self.name in backend.declines:
+            if own is None and self.primitive:
+                raise NotImplementedError(f"The backend {backend.name!r} has no body for the op {self.name!r}.")
+            definition = functools.partial(_run_composite, self.function, backend)
+            if self.fused:
+                definition = self._fused(backend, definition)
+            own = definition if own is None else functools.partial(_run_unless_declined, own, definition)
+        return backend.guarded(self.name, own)
 
     def _fused(self, backend: Backend, definition: Callable[..., Any]) -> Callable[..., Any]:
         compiled = _compiled.get((self.name, backend.name))
@@ -84,6 +82,19 @@ class Op:
             compiled = backend.fuse(functools.update_wrapper(definition, self.function), static)
             _compiled[self.name, backend.name] = compiled
         return compiled
+
+    def sparse_body(self, backend: Backend, found: Sequence[tuple[Slot, Any]]) -> Callable[..., Any]:
+        """What runs where some of a call's tensors are sparse.
+
+        Raises:
+            SparseError: it doesn't take these.
+        """
+        if self.name in sparse.THROUGH:
+            return functools.partial(_run_composite, self.function, backend)
+        flags = [backend.is_sparse(x) for slot, value in found for x in (value if slot.many else (value,))]
+        if sparse.result_is_sparse(self.name, flags) is None:
+            raise sparse.refusal(self.name, _sparse_among(found, backend.is_sparse))
+        return backend.sparse_table[self.name]
 
     def tensors(self, args: tuple, kwargs: dict) -> list[tuple[Slot, Any]]:
         """The tensor arguments of a call, those left out or None aside."""
@@ -106,33 +117,6 @@ OPS: dict[str, Op] = {}
 _compiled: dict[tuple[str, str], Callable[..., Any]] = {}
 #: Class of a symbolic tensor -> the function that records an op called on it. Filled by the graph room.
 SYMBOLIC: dict[type, Callable[[Op, tuple, dict], Any]] = {}
-
-
-# ---- promotion rules -------------------------------------------------------------------------------------------------
-
-
-def join(types: Sequence[Any]) -> str:
-    """The lowest dtype above all inputs."""
-    return dtypes.result_type(*types)
-
-
-def join_float(types: Sequence[Any]) -> str:
-    """The same, floating: integers and booleans become ``config.floatx()``."""
-    joined = dtypes.result_type(*types)
-    if joined in dtypes.FLOATS or joined in dtypes.COMPLEX:
-        return joined
-    return settings.floatx() if joined == "int64" else dtypes.result_type(joined, float)
-
-
-def join_accumulator(types: Sequence[Any]) -> str:
-    """The same, with small integers and booleans widened to 32 bits, as sums and products need."""
-    joined = dtypes.result_type(*types)
-    if joined in ("bool", "int8", "int16"):
-        return "int32"
-    return "uint32" if joined in ("uint8", "uint16") else joined
-
-
-PROMOTIONS: dict[str, Promotion] = {"join": join, "float": join_float, "accumulator": join_accumulator}
 
 
 # ---- decorators ------------------------------------------------------------------------------------------------------
@@ -189,6 +173,11 @@ def _slots(signature: inspect.Signature) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
+def _sparse_among(found: Sequence[tuple[Slot, Any]], is_sparse: Callable[[Any], bool]) -> list[tuple[str, Any]]:
+    """Name and value of the tensor arguments that are sparse."""
+    return [(slot.name, x) for slot, value in found for x in (value if slot.many else (value,)) if is_sparse(x)]
+
+
 def _registered(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
     if op.name in OPS:
         raise ValueError(f"The op {op.name!r} is defined twice.")
@@ -221,7 +210,11 @@ def _define_recorded(takes_functions: bool, alike: Callable[..., Any] | None, fu
         for x in (*args, *kwargs.values()) if kwargs else args:
             if (type(x) in SYMBOLIC or type(x) in _NODES) and (symbol := _symbol_in(x)) is not None:
                 return SYMBOLIC[symbol](op, args, kwargs)
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except (SparseError, OpError) as error:
+            refused = error
+        raise type(refused)(f"In {op.name}(): {refused}") from refused
 
     return _registered(op, call)
 
@@ -265,36 +258,56 @@ def _dispatcher(op: Op) -> Callable[..., Any]:
     plans: dict[Any, Callable[..., Any] | None] = {}
     _all_plans.append(plans)
     if [slot.position for slot in op.slots] != list(range(len(op.slots))) or not op.slots:
-        return lambda *args, **kwargs: resolve(op, args, kwargs)
+        return _resolver(op)
     if any(slot.many for slot in op.slots):
-        return _sequence_dispatcher(op, plans) if len(op.slots) == 1 else lambda *a, **k: resolve(op, a, k)
+        return _sequence_dispatcher(op, plans) if len(op.slots) == 1 else _resolver(op)
     return {1: _unary_dispatcher, 2: _binary_dispatcher}.get(len(op.slots), _general_dispatcher)(op, plans)
 
 
+def _resolver(op: Op) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return resolve(op, args, kwargs)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            return recovered(op, args, kwargs, error, resolve)
+
+    return call
+
+
 def _unary_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
+    otherwise = _resolver(op)
+
     def call(*args: Any, **kwargs: Any) -> Any:
         if not args:
-            return resolve(op, args, kwargs)
+            return otherwise(*args, **kwargs)
         x = args[0]
         key = type(x), getattr(x, "dtype", None)
         plan = plans.get(key, _UNSEEN)
         if plan is _UNSEEN:
             plan = plans[key] = _plan(op, args[:1])
-        return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+        try:
+            return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            return recovered(op, args, kwargs, error, resolve)
 
     return call
 
 
 def _binary_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
+    otherwise = _resolver(op)
+
     def call(*args: Any, **kwargs: Any) -> Any:
         if len(args) < 2:
-            return resolve(op, args, kwargs)
+            return otherwise(*args, **kwargs)
         x1, x2 = args[0], args[1]
         key = type(x1), getattr(x1, "dtype", None), type(x2), getattr(x2, "dtype", None)
         plan = plans.get(key, _UNSEEN)
         if plan is _UNSEEN:
             plan = plans[key] = _plan(op, args[:2])
-        return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+        try:
+            return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            return recovered(op, args, kwargs, error, resolve)
 
     return call
 
@@ -302,27 +315,37 @@ def _binary_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> C
 def _general_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
     count = len(op.slots)
 
+    otherwise = _resolver(op)
+
     def call(*args: Any, **kwargs: Any) -> Any:
         if len(args) < count:
-            return resolve(op, args, kwargs)
+            return otherwise(*args, **kwargs)
         key = tuple([(type(x), getattr(x, "dtype", None)) for x in args[:count]])
         plan = plans.get(key, _UNSEEN)
         if plan is _UNSEEN:
             plan = plans[key] = _plan(op, args[:count])
-        return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+        try:
+            return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            return recovered(op, args, kwargs, error, resolve)
 
     return call
 
 
 def _sequence_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
+    otherwise = _resolver(op)
+
     def call(*args: Any, **kwargs: Any) -> Any:
         if not args or not isinstance(args[0], list | tuple):
-            return resolve(op, args, kwargs)
+            return otherwise(*args, **kwargs)
         key = frozenset([(type(x), getattr(x, "dtype", None)) for x in args[0]])
         plan = plans.get(key, _UNSEEN)
         if plan is _UNSEEN:
             plan = plans[key] = _sequence_plan(op, args[0])
-        return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+        try:
+            return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            return recovered(op, args, kwargs, error, resolve)
 
     return call
 
@@ -332,7 +355,7 @@ def _plan(op: Op, leading: tuple[Any, ...]) -> Callable[..., Any] | None:
     if any(type(x) in SYMBOLIC for x in leading):
         return functools.partial(record, op)
     backend = common_owner(op.name, leading)
-    if backend is None or any(isinstance(x, list | tuple) for x in leading):
+    if backend is None or any(isinstance(x, (list, tuple, *backend.sparse_types)) for x in leading):
         return None
     slots = list(zip(op.slots, leading, strict=True))
     target = _target(op, backend, [x for slot, x in slots if slot.promoted and x is not None])
@@ -363,7 +386,8 @@ def _sequence_plan(op: Op, values: Sequence[Any]) -> Callable[..., Any] | None:
     if backend is None or any(type(x) in SYMBOLIC for x in values):
         return None
     target = _target(op, backend, values) if op.slots[0].promoted else None
-    if any(isinstance(x, list | tuple) or _converter(op, backend, x, target) is not None for x in values):
+    unready = (list, tuple, *backend.sparse_types)
+    if any(isinstance(x, unready) or _converter(op, backend, x, target) is not None for x in values):
         return None
     return op.body(backend)
 
@@ -377,11 +401,12 @@ def resolve(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if kwargs and any(slot.name in kwargs for slot in op.slots):
         args, kwargs = op.positional(args, kwargs)
     found = op.tensors(args, kwargs)
-    values = [x for slot, value in found for x in (value if slot.many else (value,))]
-    if any(type(x) in SYMBOLIC for x in values):
+    given = [x for slot, value in found for x in (value if slot.many else (value,))]
+    if any(type(x) in SYMBOLIC for x in given):
         return record(op, *args, **kwargs)
-    owner = common_owner(op.name, values)
+    owner = common_owner(op.name, given)
     backend = owner or registry.active()
+    body = op.sparse_body(backend, found) if any(map(backend.is_sparse, given)) else op.body(backend)
     promoted = [x for slot, value in found if slot.promoted for x in (value if slot.many else (value,))]
     promoted = [backend.convert_to_tensor(x) if isinstance(x, list | tuple) else x for x in promoted]
     target = _target(op, backend, promoted)
@@ -394,7 +419,7 @@ def resolve(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             args[slot.position] = values  # type: ignore[index]
         else:
             kwargs[slot.name] = values
-    return op.body(backend)(*args, **kwargs)
+    return body(*args, **kwargs)
 
 
 def record(op: Op, *args: Any, **kwargs: Any) -> Any:
@@ -424,18 +449,6 @@ def common_owner(name: str, values: Sequence[Any]) -> Backend | None:
             )
         owner = other
     return owner
-
-
-def weak_type(x: Any) -> Any:
-    """What an input counts as in promotion: a Python type for numbers, else its dtype.
-
-    NumPy's scalars of 64 bits count as numbers: ``x * np.sqrt(2)`` keeps the dtype of ``x``.
-    """
-    if isinstance(x, _NUMBERS):
-        return next(kind for kind in _NUMBERS if isinstance(x, kind))
-    if type(x) is np.int64:
-        return int
-    return dtypes.standardize_dtype(x.dtype) if hasattr(x, "dtype") else float
 
 
 def _target(op: Op, backend: Backend, promoted: Sequence[Any]) -> str | None:

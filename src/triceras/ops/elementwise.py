@@ -390,17 +390,38 @@ def lcm(x1: TensorLike, x2: TensorLike) -> Tensor:
 
 @primitive(spec=_magnitude_spec)
 def real(x: TensorLike) -> Tensor:
-    """The real part; a real tensor is returned as it is."""
+    """The real part; a real tensor is returned as it is.
+
+    Returns:
+        A tensor of the same shape; of complex64 it is float32.
+
+    Example:
+        >>> convert_to_numpy(real([1 + 2j])).tolist()
+        [1.0]
+    """
 
 
 @primitive(spec=_magnitude_spec)
 def imag(x: TensorLike) -> Tensor:
-    """The imaginary part; zeros for a real tensor."""
+    """The imaginary part; zeros for a real tensor.
+
+    Returns:
+        A tensor of the same shape; of complex64 it is float32.
+
+    Example:
+        >>> convert_to_numpy(imag([1 + 2j])).tolist()
+        [2.0]
+    """
 
 
 @primitive("join", spec=same)
 def conj(x: TensorLike) -> Tensor:
-    """The complex conjugate; a real tensor is returned as it is."""
+    """The complex conjugate; a real tensor is returned as it is.
+
+    Example:
+        >>> convert_to_numpy(conj([1 + 2j])).tolist()
+        [(1-2j)]
+    """
 
 
 conjugate = conj

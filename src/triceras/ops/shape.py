@@ -45,7 +45,19 @@ def _squeeze_spec(x: Spec, axis: Any = None) -> Spec:
 
 @primitive(spec=_squeeze_spec)
 def squeeze(x: Index, axis: int | Sequence[int] | None = None) -> Tensor:
-    """The same elements without axes of size one: those named, or all of them."""
+    """The same elements without axes of size one.
+
+    Args:
+        x: a tensor.
+        axis: the axes to remove, by default all of size one.
+
+    Raises:
+        ValueError: a named axis has another size.
+
+    Example:
+        >>> shape(squeeze(zeros((1, 3, 1)), axis=0))
+        (3, 1)
+    """
 
 
 def _concatenate_spec(xs: Sequence[Spec], axis: int = 0) -> Spec:
@@ -65,7 +77,22 @@ def _concatenate_spec(xs: Sequence[Spec], axis: int = 0) -> Spec:
 
 @primitive("join", spec=_concatenate_spec)
 def concatenate(xs: Tensors, axis: int = 0) -> Tensor:
-    """Tensors joined along an axis that exists; their other sizes are equal, their dtypes are joined."""
+    """Tensors joined along an axis that exists.
+
+    Args:
+        xs: tensors of one rank whose sizes are equal but for that axis.
+        axis: the axis.
+
+    Returns:
+        A tensor of the joined dtype, as long along the axis as all together.
+
+    Raises:
+        ValueError: other sizes differ.
+
+    Example:
+        >>> convert_to_numpy(concatenate([[[1, 2]], [[3, 4]]], axis=1)).tolist()
+        [[1, 2, 3, 4]]
+    """
 
 
 def _transpose_spec(x: Spec, axes: Sequence[int] | None = None) -> Spec:

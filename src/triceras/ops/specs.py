@@ -8,7 +8,8 @@ from typing import Any
 
 from triceras.backends.base import Spec
 from triceras.core.shapes import broadcast_shapes, reduced_shape
-from triceras.ops.dispatch import join, join_float, primitive
+from triceras.ops.dispatch import primitive
+from triceras.ops.promotion import join, join_float
 
 
 def number(types: Sequence[Any]) -> str:
@@ -38,7 +39,8 @@ def elementwise(promote: Any = "join", dtype: str | None = None) -> Callable[[An
 
 
 def _reduce(dtype: str | None, x: Spec, axis: Any = None, keepdims: bool = False, *_: Any, **__: Any) -> Spec:
-    return Spec(reduced_shape(x.shape, axis, keepdims), dtype or x.dtype)
+    shape = reduced_shape(x.shape, axis, keepdims)
+    return Spec(shape, dtype or x.dtype, x.sparse and bool(reduced_shape(x.shape, axis, False)))
 
 
 def reduction(promote: Any = None, dtype: str | None = None) -> Callable[[Any], Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from triceras.backends.base import Tensor
+from triceras.backends.base import Spec, Tensor
 from triceras.core import dtypes
 from triceras.ops import core, reduce
 from triceras.ops.creation import arange, linspace, ones_like, zeros
+from triceras.ops.crossentropy import one_hot
 from triceras.ops.dispatch import Index, TensorLike, composite
 from triceras.ops.elementwise import maximum, minimum, multiply, sqrt
 from triceras.ops.indexing import scatter_into, searchsorted
@@ -216,7 +217,11 @@ def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Ten
     return concatenate(columns, 1) if columns else reshape(x, (-1, 1))[:, :0]
 
 
-@composite()
+def _bincount_spec(x: Spec, weights: Spec | None = None, minlength: int = 0, sparse: bool = False) -> Spec:
+    return Spec((*x.shape[:-1], minlength or None), "int32" if weights is None else weights.dtype, sparse)
+
+
+@composite(spec=_bincount_spec)
 def bincount(x: Index, weights: Index | None = None, minlength: int = 0, sparse: bool = False) -> Tensor:
     """How often each integer from 0 occurs, or the sums of the weights where it does.
 
@@ -224,7 +229,7 @@ def bincount(x: Index, weights: Index | None = None, minlength: int = 0, sparse:
         x: non-negative integers, ``(n,)`` or ``(batch, n)``.
         weights: numbers of the same shape.
         minlength: how many counts there are; 0 counts up to the largest element, which compiled functions don't know.
-        sparse: accepted; the result is dense.
+        sparse: whether the result is a sparse tensor.
 
     Returns:
         ``(length,)`` or ``(batch, length)``, int32 or the dtype of the weights.
@@ -234,6 +239,9 @@ def bincount(x: Index, weights: Index | None = None, minlength: int = 0, sparse:
         [1, 0, 2]
     """
     length = minlength or int(core.convert_to_numpy(reduce.max(x))) + 1
+    if sparse:
+        hot = one_hot(x, length, dtype="int32" if weights is None else core.dtype(weights), sparse=True)
+        return reduce.sum(hot if weights is None else multiply(hot, expand_dims(weights, -1)), -2)
     if len(x.shape) > 1:
         batch = x.shape[0]
         rows = x + expand_dims(core.cast(arange(batch), core.dtype(x)), 1) * length

@@ -96,6 +96,13 @@ def truncated_normal(
         mean, stddev: of the distribution before it is cut off.
         dtype: a floating dtype.
         seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+
+    Returns:
+        A tensor of that shape and dtype.
+
+    Example:
+        >>> bool(abs(convert_to_numpy(truncated_normal((100,), seed=1))).max() <= 2)
+        True
     """
     dtype = float_dtype(dtype)
     limit = math.erf(2.0 / _SQRT2)
@@ -113,6 +120,16 @@ def randint(shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = "int32"
         minval, maxval: the ends; ``maxval - minval`` is at most 2**31.
         dtype: an integer dtype.
         seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+
+    Returns:
+        A tensor of that shape and dtype.
+
+    Raises:
+        ValueError: the dtype isn't an integer one, or the range is empty or too wide.
+
+    Example:
+        >>> set(convert_to_numpy(randint((100,), 0, 2, seed=1)).tolist()) == {0, 1}
+        True
     """
     name = dtypes.standardize_dtype(dtype)
     if name not in dtypes.INTEGERS:
@@ -150,6 +167,10 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
 
     Returns:
         A tensor of shape ``(batch, num_samples)``.
+
+    Example:
+        >>> convert_to_numpy(categorical([[0.0, 99.0]], 3, seed=1)).tolist()
+        [[1, 1, 1]]
     """
     logits = ops.convert_to_tensor(logits) if registry.owner_of(logits) is None else logits
     batch, classes = ops.shape(logits)
@@ -166,6 +187,13 @@ def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None =
         rate: the share to drop, from 0 to below 1.
         noise_shape: the shape of the mask, broadcast over the inputs; None for theirs.
         seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+
+    Returns:
+        A tensor of the inputs' shape and dtype.
+
+    Example:
+        >>> set(convert_to_numpy(dropout(ones((100,)), 0.5, seed=1)).tolist()) == {0.0, 2.0}
+        True
     """
     if type(inputs) in SYMBOLIC:
         raise TypeError(
@@ -189,6 +217,10 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Tensor:
         x: any tensor.
         axis: the axis.
         seed: an integer, a ``SeedGenerator``, or None for the process's stream.
+
+    Example:
+        >>> sorted(convert_to_numpy(shuffle([3, 1, 2], seed=1)).tolist())
+        [1, 2, 3]
     """
     words = random_words(draw_key(seed), (ops.shape(x)[axis],))
     return ops.take(x, ops.argsort(words), axis=axis)

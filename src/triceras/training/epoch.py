@@ -60,32 +60,28 @@ def _run_arrays(model: Any, runner: Runner, source: ArraySource, listeners: Any,
     size = source.batch_size
     whole = source.rows // size
     count = min(whole, limit) if limit is not None else whole
-    index = backend.convert_to_tensor(order[: whole * size].reshape(whole, size)) if count else None
+    many = runner.batches_many and source.on_device
+    index = backend.convert_to_tensor(order[: whole * size].reshape(whole, size)) if count and many else None
     output: Any = None
     done = 0
     while done < count and not model.stop_training:
-        batch_count = pace.next(count - done) if runner.batches_many else 1
+        batch_count = pace.next(count - done) if many else 1
         listeners.begin_steps(kind, done)
         started = time.perf_counter()
-        if runner.batches_many:
+        if many:
             runner.run_many(source.arrays, index, done, done + batch_count)
             backend.block([v.stored_value for v in model.metrics_variables[:1]])
         else:
-            output = runner.run(_gather(backend, source.arrays, order[done * size : (done + 1) * size]))
+            output = runner.run(source.gather(order[done * size : (done + 1) * size]))
         pace.took(batch_count, time.perf_counter() - started)
         done += batch_count
         listeners.end_steps(kind, done - 1, lambda output=output: model.read_logs(output))
     tail = order[whole * size :]
     if len(tail) and (limit is None or done < limit) and not model.stop_training:
         listeners.begin_steps(kind, done)
-        output = runner.run(_gather(backend, source.arrays, tail))
+        output = runner.run(source.gather(tail))
         listeners.end_steps(kind, done, lambda: model.read_logs(output))
     return output
-
-
-def _gather(backend: Any, arrays: list[Any], rows: np.ndarray) -> list[Any]:
-    index = backend.convert_to_tensor(rows)
-    return [backend.table["take"](array, index, axis=0) for array in arrays]
 
 
 def _run_batches(
@@ -128,8 +124,5 @@ def predict_batches(runner: Runner, source: Any, listeners: Any, limit: int | No
 
 
 def _array_batches(source: ArraySource) -> Any:
-    if source.rows <= source.batch_size:
-        yield source.arrays
-        return
     for start in range(0, source.rows, source.batch_size):
-        yield [array[start : start + source.batch_size] for array in source.arrays]
+        yield source.span(start, start + source.batch_size)

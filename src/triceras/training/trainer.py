@@ -333,7 +333,12 @@ class Trainer:
 
     def _symbolic_outputs(self, x: Any) -> Any:
         symbols = tree.map_structure(
-            lambda a: None if a is None else KerasTensor(tuple(a.shape), ops.dtype(a), record_history=False), x
+            lambda a: (
+                None
+                if a is None
+                else KerasTensor(tuple(a.shape), ops.dtype(a), sparse=registry.is_sparse(a), record_history=False)
+            ),
+            x,
         )
         return self(symbols)  # type: ignore[operator]
 
@@ -369,8 +374,8 @@ class Trainer:
         """Train for some epochs.
 
         Args:
-            x: arrays or tensors (also in lists and dictionaries), a nested list of numbers, or an iterable of batches
-                ``(x, y[, sample_weight])``.
+            x: arrays or tensors, dense or sparse (also in lists and dictionaries), matrices of ``scipy.sparse``, a nested list
+                of numbers, or an iterable of batches ``(x, y[, sample_weight])``.
             y: targets, for arrays.
             batch_size: rows in a batch, 32 by default.
             epochs: the epoch to end with.
@@ -544,7 +549,7 @@ class Trainer:
             source = ArraySource(x, batch_size=2**31 - 1, backend=self._backend)
             if not self.built:
                 self._symbolic_outputs(source.first_batch()[0])
-            output = self._runner("predict", source.layout).run(source.arrays)
+            output = self._runner("predict", source.layout).run(source.span(0, source.rows))
             return tree.map_structure(self._backend.to_numpy, output)
 
     def _on_batch(self, kind: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
@@ -554,7 +559,7 @@ class Trainer:
             )
             self._prepare(source, training=kind == "train")
             self.reset_metrics()
-            output = self._runner(kind, source.layout).run(source.arrays)
+            output = self._runner(kind, source.layout).run(source.span(0, source.rows))
             figures = self.read_logs(output)
         if return_dict:
             return figures

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,12 +13,14 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
-from triceras.backends import registry, tables
-from triceras.backends.base import Backend, Spec, StepLoop
+from triceras.backends import registry, sparse, tables
+from triceras.backends.base import Backend, Spec, StepLoop, known_sizes
 from triceras.backends.jax.loop import JaxLoop
 from triceras.core import dtypes, settings
 
 _SHORT = {"int64": "int32", "uint64": "uint32", "float64": "float32", "complex128": "complex64"}
+
+_DENSE_TYPES = (jax.Array, jax.core.Tracer, type(jnp.zeros(())))
 
 _VALUE_ERRORS = (
     jax.errors.ConcretizationTypeError,
@@ -47,7 +51,6 @@ class JaxBackend(Backend):
     """Arrays of jax, transformed and compiled by it."""
 
     name = "jax"
-    tensor_types = (jax.Array, jax.core.Tracer, type(jnp.zeros(())))
     variable_mixin = VariableMixin
     functional_steps = True
     takes_scalars = frozenset(
@@ -57,12 +60,45 @@ class JaxBackend(Backend):
     def __init__(self) -> None:
         self.table = self._with_cast(tables.gather("triceras.backends.jax"))
 
+    @property
+    def tensor_types(self) -> tuple[type, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return (*_DENSE_TYPES, *self.sparse_types)
+
     def canonical(self, dtype: str) -> str:
         # The settings are attributes that jax adds as it starts, which its annotations don't show.
         return dtype if jax.config.jax_enable_x64 else _SHORT.get(dtype, dtype)  # pyright: ignore[reportAttributeAccessIssue]
 
+    @property
+    def sparse_types(self) -> tuple[type, ...]:
+        # Importing JAX's sparse tensors takes 0.2 s; there are none before somebody has.
+        module = sys.modules.get("jax.experimental.sparse")
+        return () if module is None else (module.JAXSparse,)
+
+    @functools.cached_property
+    def sparse_table(self) -> Mapping[str, Callable[..., Any]]:
+        from triceras.backends.jax.sparse import KIT
+
+        return sparse.bodies(KIT, self.table)
+
+    def to_dense(self, x: Any) -> jax.Array:
+        from triceras.backends.jax.sparse import to_dense
+
+        return to_dense(x)
+
+    def sparse_parts(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        from triceras.backends.jax.sparse import parts
+
+        return parts(x)
+
+    def new_sparse(
+        self, indices: np.ndarray, values: np.ndarray, shape: tuple[int, ...], capacity: int | None = None
+    ) -> Any:
+        from triceras.backends.jax.sparse import new
+
+        return new(indices, values, shape, capacity)
+
     def convert_to_tensor(self, x: Any, dtype: str | None = None) -> jax.Array:
-        if isinstance(x, jax.Array):
+        if isinstance(x, jax.Array) or self.is_sparse(x):
             return x if dtype is None or x.dtype == dtype else self.cast(x, dtype)
         if dtype is None:
             dtype = _default_dtype(x)
@@ -71,9 +107,11 @@ class JaxBackend(Backend):
         return jnp.asarray(_host(x), None if dtype is None else dtypes.numpy_dtype(self.canonical(dtype)))
 
     def to_numpy(self, x: jax.Array) -> np.ndarray:
-        return np.asarray(x)
+        return np.asarray(self.to_dense(x) if self.is_sparse(x) else x)
 
     def cast(self, x: jax.Array, dtype: str) -> jax.Array:
+        if self.is_sparse(x):
+            return self.sparse_table["cast"](x, dtype)
         x = jnp.asarray(x)
         if jnp.iscomplexobj(x) and not dtypes.is_complex_dtype(dtype):
             x = x.real
@@ -108,9 +146,21 @@ class JaxBackend(Backend):
         return [name for name in names if device_type in (None, name.partition(":")[0])]
 
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
-        shapes = [jax.ShapeDtypeStruct(s.shape, dtypes.numpy_dtype(self.canonical(s.dtype))) for s in specs]
+        shapes = [self._stand_in(s) for s in specs]
         result = jax.eval_shape(function, *shapes)
-        return jax.tree.map(lambda x: Spec(tuple(x.shape), self.dtype_of(x)), result)
+        return jax.tree.map(
+            lambda x: Spec(tuple(x.shape), self.dtype_of(x), self.is_sparse(x)), result, is_leaf=self.is_sparse
+        )
+
+    def _stand_in(self, spec: Spec) -> Any:
+        """A tensor without values for abstract evaluation; a sparse one has room for one element."""
+        dtype = dtypes.numpy_dtype(self.canonical(spec.dtype))
+        if not spec.sparse:
+            return jax.ShapeDtypeStruct(spec.shape, dtype)
+        empty = self.new_sparse(
+            np.zeros((0, len(spec.shape)), np.int64), np.zeros(0, dtype), known_sizes(spec), capacity=1
+        )
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), empty)
 
     def value_and_grad(self, function: Callable[..., Any], parameters: list[Any]) -> tuple[Any, Any, list[Any]]:
         (value, auxiliary), gradients = jax.value_and_grad(function, has_aux=True)(parameters)

@@ -48,7 +48,7 @@ def _as_many(gradients: Any, count: int) -> Any:
 def _jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:
     try:
         return jax.jvp(fun, primals, tangents, has_aux)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # the latter where an op of ours says it
         if "custom_vjp" not in str(error):
             raise
     # What brings its gradient has no forward derivative: the gradient's own gradient at zero is one.

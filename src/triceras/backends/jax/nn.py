@@ -11,6 +11,10 @@ from triceras.core import dtypes
 
 
 def _one_hot(x: jax.Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> jax.Array:
+    if sparse:
+        from triceras.backends.jax import sparse as native
+
+        return native.one_hot(x, num_classes, axis, dtype)  # type: ignore[return-value]
     return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtypes.numpy_dtype(dtype))
 
 

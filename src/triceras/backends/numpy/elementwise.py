@@ -82,6 +82,7 @@ TABLE = (
     | {name: _quietly(getattr(np, name)) for name in _WARNING}
     | {
         "stop_gradient": lambda variable: variable,
+        "conj": lambda x: np.conj(x) if x.dtype.kind == "c" else x,
         "rsqrt": _quietly(lambda x: np.ones((), x.dtype) / np.sqrt(x)),
         "angle": in_float32(lambda x: np.angle(x).astype(x.real.dtype)),
         "divide_no_nan": _quietly(_divide_no_nan),

@@ -31,6 +31,8 @@ def _block(inputs: np.ndarray, start_indices: Any, shape: Any) -> tuple[slice, .
     """The block as slices, moved inwards where it would stick out."""
     starts = [int(s) for s in start_indices]
     sizes = [d - s if n == -1 else n for d, s, n in zip(inputs.shape, starts, shape, strict=True)]
+    if any(n > d for n, d in zip(sizes, inputs.shape, strict=True)):
+        raise ValueError(f"A block of shape {tuple(sizes)} doesn't fit into the shape {inputs.shape}.")
     starts = [min(max(s, 0), d - n) for s, d, n in zip(starts, inputs.shape, sizes, strict=True)]
     return tuple(slice(s, s + n) for s, n in zip(starts, sizes, strict=True))
 

@@ -10,6 +10,7 @@ import numpy as np
 from triceras.backends.numpy.elementwise import in_float32
 from triceras.backends.numpy.special import SPECIAL
 from triceras.core import dtypes
+from triceras.core.errors import UnsupportedError
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -76,6 +77,10 @@ def _log_softmax(x: np.ndarray, axis: Any = -1) -> np.ndarray:
 
 
 def _one_hot(x: np.ndarray, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> np.ndarray:
+    if sparse:
+        raise UnsupportedError(
+            "The numpy backend has no sparse tensors. Leave out sparse=True, or run on another backend."
+        )
     hot = x[..., None] == np.arange(num_classes)
     hot = hot.astype(dtypes.numpy_dtype(dtype))
     return hot if axis in (-1, x.ndim) else np.moveaxis(hot, -1, axis)

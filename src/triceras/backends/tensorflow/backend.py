@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from triceras.backends import registry, tables
+from triceras.backends import registry, sparse, tables
 from triceras.backends.base import Backend, Spec, StepLoop
+from triceras.backends.tensorflow import sparse as native_sparse
 from triceras.backends.tensorflow.loop import TensorFlowLoop
 from triceras.backends.tensorflow.native import LayerMixin, VariableMixin
 from triceras.core import dtypes, settings
@@ -40,9 +42,28 @@ class TensorFlowBackend(Backend):
     def __init__(self) -> None:
         self.table = self._with_cast(tables.gather("triceras.backends.tensorflow"))
 
+    @functools.cached_property
+    def sparse_table(self) -> Mapping[str, Callable[..., Any]]:
+        return sparse.bodies(native_sparse.KIT, self.table)
+
+    @property
+    def sparse_types(self) -> tuple[type, ...]:
+        return (tf.SparseTensor,)
+
+    def to_dense(self, x: tf.SparseTensor) -> tf.Tensor:
+        return native_sparse.to_dense(x)
+
+    def sparse_parts(self, x: tf.SparseTensor) -> tuple[np.ndarray, np.ndarray]:
+        return x.indices.numpy(), self.to_numpy(x.values)
+
+    def new_sparse(
+        self, indices: np.ndarray, values: np.ndarray, shape: tuple[int, ...], capacity: int | None = None
+    ) -> tf.SparseTensor:
+        return native_sparse.new(indices, values, shape)
+
     def convert_to_tensor(self, x: Any, dtype: str | None = None) -> Any:
         if isinstance(x, _TENSORS):
-            return x if dtype is None or x.dtype.name == dtype else tf.cast(x, dtype)
+            return x if dtype is None or x.dtype.name == dtype else self.cast(x, dtype)
         if isinstance(x, tf.Variable):
             return x.value() if dtype is None or x.dtype.name == dtype else tf.cast(x, dtype)
         if isinstance(x, bool | int | float | complex):
@@ -63,13 +84,17 @@ class TensorFlowBackend(Backend):
 
     def to_numpy(self, x: Any) -> np.ndarray:
         if isinstance(x, tf.SparseTensor):
-            x = tf.sparse.to_dense(x)
+            x = self.to_dense(x)
         # Through numpy(): a bfloat16 scalar's __array__ gives no array.
         return np.asarray(tf.convert_to_tensor(x).numpy())
 
     def cast(self, x: Any, dtype: str) -> Any:
+        if isinstance(x, tf.SparseTensor):
+            return self.sparse_table["cast"](x, dtype)
         if x.dtype.is_complex and not dtypes.is_complex_dtype(dtype):
             x = tf.math.real(x)
+        if dtype in dtypes.FLOAT8 and not x.dtype.is_floating:
+            x = tf.cast(x, tf.float32)  # there is no kernel from integers and booleans to 8-bit floats
         return tf.cast(x, dtype)
 
     def dtype_of(self, x: Any) -> str:
@@ -82,6 +107,8 @@ class TensorFlowBackend(Backend):
         static = x.shape.as_list()
         if None not in static:
             return tuple(static)
+        if isinstance(x, tf.SparseTensor):
+            return native_sparse.sizes_of(x)
         sizes = tf.shape(x)
         return tuple(sizes[i] if d is None else d for i, d in enumerate(static))
 
@@ -107,10 +134,22 @@ class TensorFlowBackend(Backend):
         return [name for name in names if device_type in (None, name.partition(":")[0])]
 
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
-        traced = tf.function(function, autograph=False).get_concrete_function(
-            *(tf.TensorSpec(s.shape, DTYPES[s.dtype]) for s in specs)
+        inside: list[Any] = []
+
+        def noted(*args: Any) -> Any:
+            inside[:] = [function(*args)]
+            return inside[0]
+
+        traced = tf.function(noted, autograph=False).get_concrete_function(
+            *((tf.SparseTensorSpec if s.sparse else tf.TensorSpec)(s.shape, DTYPES[s.dtype]) for s in specs)
         )
-        return tf.nest.map_structure(lambda x: Spec(tuple(x.shape.as_list()), x.dtype.name), traced.structured_outputs)
+
+        def spec(outside: Any, inside: Any) -> Spec:
+            # A sparse tensor forgets its static shape on the way out of a trace.
+            is_sparse = self.is_sparse(inside)
+            return Spec(tuple((inside if is_sparse else outside).shape.as_list()), outside.dtype.name, is_sparse)
+
+        return tf.nest.map_structure(spec, traced.structured_outputs, inside[0])
 
     def value_and_grad(self, function: Callable[..., Any], parameters: list[Any]) -> tuple[Any, Any, list[Any]]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:

@@ -84,6 +84,8 @@ def _same_infinity(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
 
 
 def _fmod(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
+    if x1.dtype.is_unsigned:
+        return tf.math.floormod(x1, x2)
     # Not TruncateMod, which has no gradient.
     return tf.sign(x1) * tf.math.floormod(tf.abs(x1), tf.abs(x2))
 
@@ -190,12 +192,14 @@ def _clip(x: tf.Tensor, x_min: tf.Tensor, x_max: tf.Tensor) -> tf.Tensor:
 
 
 _MATH = """
-rsqrt floor ceil sin cos tan sinh cosh tanh exp expm1 log log1p erf erfc real imag conj
+rsqrt floor ceil sin cos tan sinh cosh tanh exp expm1 log log1p erf erfc imag
 """.split()
 _LN2, _LN10 = math.log(2), math.log(10)
 
 TABLE = {name: getattr(tf.math, name) for name in _MATH} | {
     "stop_gradient": tf.stop_gradient,
+    "real": lambda x: tf.math.real(x) if x.dtype.is_complex else x,
+    "conj": lambda x: tf.math.conj(x) if x.dtype.is_complex else x,
     "add": _binary(tf.add, tf.logical_or),
     "subtract": _binary(tf.subtract),
     "multiply": _binary(tf.multiply, tf.logical_and),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -78,8 +79,16 @@ class TensorFlowLoop(StepLoop):
             function = self._compiled[name] = self._compile(self._functions[name], args)
         return function(*args)
 
+    def _warn_if_asked_for_xla(self) -> None:
+        if self._jit:
+            self.fallback = "XLA has no kernels for products of sparse tensors."
+            warnings.warn(f"The step runs as a graph without XLA: {self.fallback}", stacklevel=2)
+
     def _compile(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """The function with XLA or without; where nobody said, without it if it is slow at what the graph holds."""
+        if any(isinstance(x, tf.SparseTensor) for x in args[0]):
+            self._warn_if_asked_for_xla()
+            return tf.function(function, autograph=False)
         compiled = tf.function(function, jit_compile=self._jit is not False, autograph=False)
         if self._jit is None:
             graph = compiled.get_concrete_function(*args).graph.as_graph_def()

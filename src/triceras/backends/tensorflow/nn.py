@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from triceras.backends.tensorflow import sparse as native_sparse
 from triceras.core import dtypes
 
 
@@ -25,9 +26,11 @@ def _log_softmax(x: tf.Tensor, axis: Any = -1) -> tf.Tensor:
     return tf.nn.log_softmax(x, axis) if isinstance(axis, int) else x - tf.reduce_logsumexp(x, axis, keepdims=True)
 
 
-def _one_hot(x: tf.Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> tf.Tensor:
+def _one_hot(x: tf.Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
     x = x if x.dtype in (tf.int32, tf.int64, tf.uint8) else tf.cast(x, tf.int32)
     dtype = dtypes.standardize_dtype(dtype)
+    if sparse:
+        return native_sparse.one_hot(x, num_classes, axis, dtype)
     if dtype == "bool":
         return tf.one_hot(x, num_classes, True, False, axis, tf.bool)
     return tf.one_hot(x, num_classes, axis=-1 if axis == x.shape.rank else axis, dtype=dtype)

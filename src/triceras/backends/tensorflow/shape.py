@@ -20,7 +20,7 @@ def _expand_dims(x: Tensor, axis: Any) -> Tensor:
 
 
 def _transpose(x: Tensor, axes: Any = None) -> Tensor:
-    return tf.transpose(x, None if axes is None else [a % x.shape.rank for a in axes])
+    return tf.transpose(x, None if axes is None else [a + x.shape.rank if a < 0 else a for a in axes])
 
 
 def _split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:

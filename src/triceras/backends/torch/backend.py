@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,8 +12,9 @@ import numpy as np
 import torch
 
 from triceras import tree
-from triceras.backends import registry, tables
+from triceras.backends import registry, sparse, tables
 from triceras.backends.base import Backend, Spec, StepLoop, known_sizes
+from triceras.backends.torch import sparse as native_sparse
 from triceras.backends.torch.kernels import OPTIMIZER_KERNELS
 from triceras.backends.torch.loop import TorchLoop
 from triceras.backends.torch.native import LayerMixin, VariableMixin
@@ -46,6 +49,33 @@ class TorchBackend(Backend):
     def __init__(self) -> None:
         self.table = self._with_cast(tables.gather("triceras.backends.torch"))
 
+    @functools.cached_property
+    def sparse_table(self) -> Mapping[str, Callable[..., Any]]:
+        return sparse.bodies(native_sparse.KIT, self.table)
+
+    @property
+    def hides_sparse(self) -> bool:
+        return True
+
+    def guarded(self, name: str, body: Callable[..., Any]) -> Callable[..., Any]:
+        return native_sparse.refusing(body) if name in native_sparse.REFUSING else body
+
+    def is_sparse(self, x: Any) -> bool:
+        return native_sparse.is_sparse(x)
+
+    def to_dense(self, x: torch.Tensor) -> torch.Tensor:
+        return x.to_dense()
+
+    def sparse_parts(self, x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        indices, values = native_sparse.parts(x)
+        return indices, self.to_numpy(values)
+
+    def new_sparse(
+        self, indices: np.ndarray, values: np.ndarray, shape: tuple[int, ...], capacity: int | None = None
+    ) -> torch.Tensor:
+        places = torch.from_numpy(np.ascontiguousarray(indices.T)).to(device())
+        return native_sparse.new(places, self.convert_to_tensor(values), shape)
+
     def convert_to_tensor(self, x: Any, dtype: str | None = None) -> torch.Tensor:
         if isinstance(x, torch.Tensor):
             return x if dtype is None else x.to(DTYPES[dtype])
@@ -62,12 +92,12 @@ class TorchBackend(Backend):
         return x.to(device=device(), dtype=None if dtype is None else DTYPES[dtype])
 
     def to_numpy(self, x: torch.Tensor) -> np.ndarray:
-        x = x.detach().cpu().resolve_conj().resolve_neg()
+        x = (x.to_dense() if self.is_sparse(x) else x).detach().cpu().resolve_conj().resolve_neg()
         if x.dtype == torch.bfloat16:
             return x.contiguous().view(torch.int16).numpy().view(dtypes.numpy_dtype("bfloat16"))
         if x.dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
             return x.contiguous().view(torch.uint8).numpy().view(dtypes.numpy_dtype(NAMES[x.dtype]))
-        return x.to_dense().numpy() if x.is_sparse else x.numpy()
+        return x.numpy()
 
     def cast(self, x: torch.Tensor, dtype: str) -> torch.Tensor:
         if x.is_complex() and not dtypes.is_complex_dtype(dtype):
@@ -98,11 +128,21 @@ class TorchBackend(Backend):
         # The fake mode rather than the meta device: an op that mixes in a constant from the CPU is no error there.
         from torch._subclasses.fake_tensor import FakeTensorMode
 
-        with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():
-            result = function(*(torch.empty(known_sizes(s), dtype=DTYPES[s.dtype], device=device()) for s in specs))
+        # There are no fake sparse tensors; real ones without elements take their place.
+        mode = contextlib.nullcontext() if any(s.sparse for s in specs) else FakeTensorMode(allow_non_fake_inputs=True)
+        with mode, torch.no_grad():
+            result = function(*map(self._stand_in, specs))
         return tree.map_structure(
-            lambda x: Spec(tuple(x.shape), NAMES[x.dtype]) if isinstance(x, torch.Tensor) else x, result
+            lambda x: Spec(tuple(x.shape), NAMES[x.dtype], self.is_sparse(x)) if isinstance(x, torch.Tensor) else x,
+            result,
         )
+
+    def _stand_in(self, spec: Spec) -> torch.Tensor:
+        dtype, sizes = DTYPES[spec.dtype], known_sizes(spec)
+        if not spec.sparse:
+            return torch.empty(sizes, dtype=dtype, device=device())
+        places = torch.zeros((len(sizes), 0), dtype=torch.int64, device=device())
+        return native_sparse.new(places, torch.zeros(0, dtype=dtype, device=device()), sizes)
 
     def outside_trace(self) -> AbstractContextManager[Any]:
         from torch.utils._python_dispatch import _disable_current_modes
@@ -120,7 +160,7 @@ class TorchBackend(Backend):
         return torch.no_grad()
 
     def eager_loop(self, step: Callable[..., Any], variables: Sequence[Any], constants: Sequence[Any] = ()) -> StepLoop:
-        return TorchLoop(self, step, variables, constants, capture=False)
+        return TorchLoop(self, step, variables, constants, jit=False)
 
     def step_loop(
         self,
@@ -130,7 +170,7 @@ class TorchBackend(Backend):
         *,
         jit: bool | None = None,
     ) -> StepLoop:
-        return TorchLoop(self, step, variables, constants, capture=jit is not False)
+        return TorchLoop(self, step, variables, constants, jit=jit)
 
 
 def _detach(x: Any) -> Any:

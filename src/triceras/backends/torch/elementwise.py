@@ -74,6 +74,7 @@ TABLE = {name: getattr(torch, native) for name, native in _NAMES.items()} | {
     "greater_equal": _comparison(torch.ge, torch.le),
     "power": _power,
     "divide_no_nan": _divide_no_nan,
+    "abs": lambda x: x if x.dtype == torch.bool else torch.abs(x),
     "cbrt": _cbrt,
     "clip": _clip,
     "round": _round,

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import torch
+
+#: Whether a step is being recorded for inductor, which can't compile Adam's kernel (torch 2.13) and fuses the rule itself.
+for_inductor: ContextVar[bool] = ContextVar("for_inductor", default=False)
 
 
 def _values(variables: Sequence[Any]) -> list[torch.Tensor]:
@@ -41,7 +45,7 @@ def _late_step(device: torch.device) -> torch.Tensor:
 def adam(optimizer: Any, gradients: list[torch.Tensor], variables: Sequence[Any], learning_rate: torch.Tensor) -> bool:
     """Adam in one fused call."""
     values = _values(variables)
-    if not _uniform([*values, *gradients]):
+    if for_inductor.get() or not _uniform([*values, *gradients]):
         return False
     # The kernel walks memory: a gradient that a convolution left in another order would land on other weights.
     gradients = [g if g.stride() == v.stride() else g.contiguous() for g, v in zip(gradients, values, strict=True)]

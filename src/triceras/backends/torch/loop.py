@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from triceras.backends.base import Backend, StepLoop, why
+from triceras.backends.torch.kernels import for_inductor
 
 #: Calls that do nothing once autograd is out of the picture.
 _IDENTITIES = (torch.ops.aten.detach.default, torch.ops.aten.alias.default, torch.ops.aten.lift_fresh.default)
@@ -33,10 +34,11 @@ class TorchLoop(StepLoop):
         step: Callable[..., Any],
         variables: Sequence[Any],
         constants: Sequence[Any] = (),
-        capture: bool = True,
+        jit: bool | None = None,
     ) -> None:
         super().__init__(backend, step, variables, constants)
-        self._capture = capture
+        self._capture = jit is not False
+        self._inductor = jit is True
         self._graphs: dict[Any, Callable[..., Any]] = {}
         self._seen: collections.Counter[Any] = collections.Counter()
 
@@ -65,7 +67,7 @@ class TorchLoop(StepLoop):
                 self._step_for(values, constants, batch)(values, constants, batch)
 
     def _step_for(self, values: list[Any], constants: list[Any], batch: list[Any]) -> Callable[..., Any]:
-        if not self._capture:
+        if not self._capture or any(x.is_sparse for x in batch):  # how many elements are stored would be recorded
             return self._write_back
         key = tuple((x.shape, x.dtype, x.device) for x in batch)
         graph = self._graphs.get(key)
@@ -85,6 +87,7 @@ class TorchLoop(StepLoop):
         def step(values: list[Any], constants: list[Any], batch: list[Any]) -> Any:
             return self._write_back(values, constants, batch)
 
+        token = for_inductor.set(self._inductor)
         try:
             module = make_fx(step)(copies, constants, batch)
         except Exception as error:  # noqa: BLE001 - whatever stops the tracer, the step still runs eagerly
@@ -95,9 +98,31 @@ class TorchLoop(StepLoop):
             )
             self._capture = False
             return self._write_back
+        finally:
+            for_inductor.reset(token)
         _simplify(module.graph)
         module.recompile()
-        return module.forward
+        return self._with_inductor(module) if self._inductor else module.forward
+
+    def _with_inductor(self, module: torch.fx.GraphModule) -> Callable[..., Any]:
+        """The graph compiled by inductor, which takes a C++ compiler and seconds to minutes; as it is where that fails."""
+        from torch._dynamo.exc import TorchDynamoException  # loads dynamo
+
+        run: Callable[..., Any] = torch.compile(module)
+
+        def step(*args: Any) -> Any:
+            nonlocal run
+            try:
+                return run(*args)
+            except TorchDynamoException as error:  # raised before anything ran
+                self.fallback = why(error)
+            warnings.warn(
+                f"inductor can't compile the step, which runs kernel by kernel: {self.fallback}", stacklevel=2
+            )
+            run = module.forward
+            return run(*args)
+
+        return step
 
 
 def _simplify(graph: torch.fx.Graph) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from triceras.backends.torch import sparse as native_sparse
 from triceras.core import dtypes
 
 
@@ -32,6 +33,8 @@ def _softplus(x: torch.Tensor) -> torch.Tensor:
 def _one_hot(
     x: torch.Tensor, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False
 ) -> torch.Tensor:
+    if sparse:
+        return native_sparse.one_hot(x, num_classes, axis, dtype)
     hot = x.unsqueeze(-1) == torch.arange(num_classes, device=x.device)
     hot = hot.to(getattr(torch, dtypes.standardize_dtype(dtype)))
     return hot if axis in (-1, x.ndim) else hot.movedim(-1, axis)

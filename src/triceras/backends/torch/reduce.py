@@ -72,7 +72,8 @@ def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _logsumexp(x: torch.Tensor, axis: Any = None, keepdims: bool = False) -> torch.Tensor:
-    return torch.logsumexp(x, normalize_axes(axis, x.ndim), keepdim=keepdims) if x.ndim else x
+    # torch takes an empty tuple of axes for all of them.
+    return torch.logsumexp(x, normalize_axes(axis, x.ndim), keepdim=keepdims) if x.ndim and axis != () else x
 
 
 def _cumulative(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +85,9 @@ def _cumulative(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _var(x: torch.Tensor, axis: Any = None, keepdims: bool = False) -> torch.Tensor:
-    return torch.var(x, normalize_axes(axis, x.ndim), correction=0, keepdim=keepdims) if x.ndim else x * 0
+    if not x.ndim or axis == ():
+        return x * 0
+    return torch.var(x, normalize_axes(axis, x.ndim), correction=0, keepdim=keepdims)
 
 
 TABLE = {

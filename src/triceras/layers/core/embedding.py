@@ -93,7 +93,7 @@ class Embedding(LowRank):
         return (*input_shape, self.output_dim)
 
     def compute_output_spec(self, inputs: KerasTensor) -> KerasTensor:
-        return KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype, sparse=inputs.sparse)
+        return KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {

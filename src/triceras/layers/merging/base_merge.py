@@ -65,6 +65,8 @@ class Merge(Layer):
     def compute_output_spec(self, inputs: Any) -> KerasTensor:
         if not isinstance(inputs, list | tuple):
             raise ValueError(f"Layer {self.path!r} is called on a list of tensors, received {inputs!r}.")
+        if any(x.sparse for x in inputs):
+            return self._abstract_spec((inputs,), {})
         return KerasTensor(self.compute_output_shape([x.shape for x in inputs]), self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

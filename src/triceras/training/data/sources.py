@@ -13,6 +13,7 @@ from triceras.backends import registry
 from triceras.backends.base import Backend
 from triceras.core import dtypes, settings
 from triceras.random.seed import make_default_seed
+from triceras.training.data.sparse_rows import SparseRows
 
 #: What nested lists of data hold.
 _PLAIN = (int, float, complex, str, bytes, np.generic)
@@ -50,7 +51,7 @@ class Layout:
         leaves = tree.flatten(batch)
         self._template = tree.map_structure(lambda x: None, batch)
         self._present = [leaf is not None for leaf in leaves]
-        self.key = str(tree.map_structure(lambda x: x is not None, batch))
+        self.key = str(tree.map_structure(_kind, batch))
 
     def flatten(self, batch: Any) -> list[Any]:
         """The tensors of a batch.
@@ -72,8 +73,19 @@ class Layout:
         return tree.pack_sequence_as(self._template, [next(given) if here else None for here in self._present])
 
 
+def _kind(x: Any) -> str | None:
+    """What steps are compiled for: a dense tensor, a sparse one, or none."""
+    if x is None:
+        return None
+    return "sparse" if isinstance(x, SparseRows) or registry.is_sparse(x) else "dense"
+
+
 def as_array(x: Any) -> Any:
-    """An array or native tensor of something that holds data; floating host data in ``config.floatx()``."""
+    """An array, native tensor or sparse rows of something that holds data; floating host data in ``config.floatx()``."""
+    if isinstance(x, SparseRows):
+        return x
+    if registry.is_sparse(x):
+        return SparseRows.of(x)
     if registry.owner_of(x) is not None:
         return x.value if isinstance(x, registry.StateHolder) else x
     if hasattr(x, "to_numpy"):  # pandas and polars, without importing either
@@ -136,7 +148,8 @@ def weights_by_class(y: Any, class_weight: dict[int, float]) -> np.ndarray:
 class ArraySource:
     """Arrays or tensors of equal length, in batches.
 
-    They lie on the device as a whole; an epoch is a matrix of row numbers, and batches are gathered there.
+    They lie on the device as a whole; an epoch is a matrix of row numbers, and batches are gathered there. Sparse ones lie
+    on the host, and the rows of a batch are cut from them there.
 
     Args:
         x, y, sample_weight: structures of arrays.
@@ -166,7 +179,9 @@ class ArraySource:
         self.layout = Layout(self.batch)
         arrays = self.layout.flatten(self.batch)
         self.rows = _common_length(self.batch, arrays)
-        self.arrays = [backend.convert_to_tensor(a) for a in arrays]
+        self.arrays = [a if isinstance(a, SparseRows) else backend.convert_to_tensor(a) for a in arrays]
+        #: Whether the device can gather batches itself.
+        self.on_device = not any(isinstance(a, SparseRows) for a in arrays)
         self.steps = -(-self.rows // self.batch_size)
         self._seed = make_default_seed() if shuffle else 0
         self._epoch = 0
@@ -183,7 +198,27 @@ class ArraySource:
     def first_batch(self) -> Any:
         """A batch like those to come."""
         size = min(self.batch_size, self.rows)
-        return self.layout.unflatten([a[:size] for a in self.arrays])
+        return self.layout.unflatten(self.span(0, size))
+
+    def gather(self, rows: np.ndarray) -> list[Any]:
+        """The tensors of a batch of rows."""
+        index, take = self.backend.convert_to_tensor(rows), self.backend.table["take"]
+        return [
+            a.tensor(rows, self.backend) if isinstance(a, SparseRows) else take(a, index, axis=0) for a in self.arrays
+        ]
+
+    def span(self, start: int, stop: int) -> list[Any]:
+        """The tensors of rows that follow one another."""
+        stop = min(stop, self.rows)
+        whole = start == 0 and stop == self.rows
+        return [
+            a.tensor(np.arange(start, stop), self.backend)
+            if isinstance(a, SparseRows)
+            else a
+            if whole
+            else a[start:stop]
+            for a in self.arrays
+        ]
 
 
 class IteratorSource:
@@ -222,8 +257,16 @@ class IteratorSource:
     def first_batch(self) -> Any:
         """A batch like those to come."""
         batch = self._peeked[0] if self._peeked else next(self._begin())
-        tensors = [self.backend.convert_to_tensor(a) for a in self.layout.flatten(batch)]
+        tensors = self._tensors(batch)
         return self.layout.unflatten(tensors)
+
+    def _tensors(self, batch: Any) -> list[Any]:
+        return [
+            a.tensor(np.arange(a.shape[0]), self.backend)
+            if isinstance(a, SparseRows)
+            else self.backend.convert_to_tensor(a)
+            for a in self.layout.flatten(batch)
+        ]
 
     def __iter__(self) -> Iterator[list[Any]]:
         """The batches left, each a flat list of tensors; a source that can begin again does."""
@@ -231,7 +274,7 @@ class IteratorSource:
         for batch in itertools.chain(peeked, self._begin()):
             if self.check is not None:
                 self.check(batch[1])
-            yield [self.backend.convert_to_tensor(a) for a in self.layout.flatten(batch)]
+            yield self._tensors(batch)
         self._iterator = None
 
     @property
@@ -283,7 +326,11 @@ def is_array_like(x: Any) -> bool:
     """Whether a value is data as a whole rather than a source of batches."""
     leaves = tree.flatten(x)
     return not isinstance(x, str | bytes) and all(
-        leaf is None or registry.owner_of(leaf) is not None or hasattr(leaf, "__array__") or isinstance(leaf, _PLAIN)
+        leaf is None
+        or registry.owner_of(leaf) is not None
+        or hasattr(leaf, "__array__")
+        or isinstance(leaf, (*_PLAIN, SparseRows))
+        or registry.is_sparse(leaf)
         for leaf in leaves
     )
 
