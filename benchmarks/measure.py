@@ -1,6 +1,6 @@
 """One measurement in a process of its own: ``python benchmarks/measure.py IMPLEMENTATION BACKEND WORKLOAD [FIGURE]``.
 
-IMPLEMENTATION is ``triceras``, ``keras``, ``native`` (the framework's own hand-written loop) or ``compiled`` (that loop under
+IMPLEMENTATION is ``triceras``, ``inductor`` (triceras with ``jit_compile=True``), ``keras``, ``native`` (the framework's own hand-written loop) or ``compiled`` (that loop under
 ``torch.compile``). FIGURE is ``fit`` (milliseconds a step, seconds from compile to the end of the first step), ``memory`` (the
 peak of a process that fits once), ``predict`` (milliseconds for one row) or ``call`` (microseconds for ``model(x)`` of one
 row). Prints one line of JSON.
@@ -39,16 +39,18 @@ def median_seconds(function: Any, repeats: int) -> float:
 
 def package(implementation: str, backend: str) -> Any:
     """``triceras`` or ``keras`` on a backend."""
-    os.environ["TRICERAS_BACKEND" if implementation == "triceras" else "KERAS_BACKEND"] = backend
-    return importlib.import_module(implementation)
+    keras = implementation == "keras"
+    os.environ["KERAS_BACKEND" if keras else "TRICERAS_BACKEND"] = backend
+    return importlib.import_module("keras" if keras else "triceras")
 
 
-def fit(k: Any, workload: Any) -> dict[str, float]:
+def fit(k: Any, workload: Any, jit_compile: Any = "auto") -> dict[str, float]:
     """Figures of training with ``fit``."""
     x, y = workload.data(workload.batch * workload.steps)
     model = workload.build(k)
     started = time.perf_counter()
-    model.compile(k.optimizers.Adam(1e-3), k.losses.SparseCategoricalCrossentropy(from_logits=True))
+    loss = k.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(k.optimizers.Adam(1e-3), loss, jit_compile=jit_compile)
     model.fit(x[: workload.batch], y[: workload.batch], batch_size=workload.batch, verbose=0)
     first = time.perf_counter() - started
 
@@ -98,6 +100,8 @@ def main() -> None:
     if implementation in ("native", "compiled"):
         module = importlib.import_module(f"native_{backend}")
         figures = getattr(module, figure)(WORKLOADS[name], implementation == "compiled")
+    elif implementation == "inductor":
+        figures = fit(package(implementation, backend), WORKLOADS[name], jit_compile=True)
     else:
         figures = {"fit": fit, "memory": memory, "predict": predict, "call": call}[figure](
             package(implementation, backend), WORKLOADS[name]

@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BACKENDS = ("jax", "torch", "tensorflow")
 WORKLOADS = ("tiny", "mlp", "cnn", "transformer", "lstm", "blocks", "resnet")
 IMPLEMENTATIONS = {
-    "fit": ("triceras", "keras", "native", "compiled"),
+    "fit": ("triceras", "inductor", "keras", "native", "compiled"),
     "memory": ("triceras", "keras"),
     "predict": ("triceras", "keras"),
     "call": ("triceras", "keras", "native"),
@@ -30,6 +30,8 @@ IMPLEMENTATIONS = {
 
 def applies(figure: str, implementation: str, backend: str) -> bool:
     """Whether there is such a measurement: plain JAX is compiled already, and only torch has modules to call eagerly."""
+    if implementation == "inductor":
+        return backend == "torch"
     if implementation == "compiled":
         return backend != "jax"
     return not (figure == "call" and implementation == "native" and backend != "torch")
@@ -65,7 +67,7 @@ def row(figure: str, results: dict[str, dict[str, float]]) -> str:
 
 
 HEADERS = {
-    "fit": "triceras ms | keras | native | native compiled | /keras | /best native | first step | /keras",
+    "fit": "triceras ms | with inductor | keras | native | native compiled | /keras | /best native | first step | /keras",
     "memory": "triceras MB | keras | /keras | -",
     "predict": "triceras ms | keras | /keras | -",
     "call": "triceras us | keras | native | /keras | /native",
@@ -79,7 +81,7 @@ def main() -> None:
     parser.add_argument("--workloads", nargs="+", default=WORKLOADS)
     parser.add_argument("--figures", nargs="+", default=("fit", "memory", "predict", "call"))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--implementations", nargs="+", default=("triceras", "keras", "native", "compiled"))
+    parser.add_argument("--implementations", nargs="+", default=("triceras", "inductor", "keras", "native", "compiled"))
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     samples: dict[tuple[str, ...], list[dict[str, float]]] = collections.defaultdict(list)
