@@ -1,9 +1,9 @@
 """One measurement in a process of its own: ``python benchmarks/measure.py IMPLEMENTATION BACKEND WORKLOAD [FIGURE]``.
 
-IMPLEMENTATION is ``triceras``, ``inductor`` (triceras with ``jit_compile=True``), ``keras``, ``native`` (the framework's own hand-written loop) or ``compiled`` (that loop under
-``torch.compile``). FIGURE is ``fit`` (milliseconds a step, seconds from compile to the end of the first step), ``memory`` (the
-peak of a process that fits once), ``predict`` (milliseconds for one row) or ``call`` (microseconds for ``model(x)`` of one
-row). Prints one line of JSON.
+IMPLEMENTATION is ``triceras``, ``inductor`` (triceras with ``jit_compile=True``), ``keras``, ``native`` (the framework's own
+hand-written loop) or ``compiled`` (that loop under ``torch.compile``). FIGURE is ``fit`` (milliseconds a step, seconds from
+compile to the end of the first step), ``memory`` (the peak of a process that fits once), ``predict`` (milliseconds for one row)
+or ``call`` (microseconds for ``model(x)`` of one row). Prints one line of JSON.
 """
 
 from __future__ import annotations
