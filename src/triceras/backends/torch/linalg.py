@@ -17,8 +17,10 @@ def _matmul(x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
 
 
 def _affine(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    if x.dim() == 2 and bias.is_floating_point() and not x.is_sparse:
-        return torch.addmm(bias, x, kernel)
+    if bias.is_floating_point() and not x.is_sparse and x.dim() > 1 and bias.dim() == 1 and kernel.dim() == 2:
+        if x.dim() == 2:
+            return torch.addmm(bias, x, kernel)
+        return torch.addmm(bias, x.flatten(0, -2), kernel).view(*x.shape[:-1], kernel.shape[1])
     return torch.add(_matmul(x, kernel), bias)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import re
 from typing import Any
 
 from triceras import activations, constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.layers.layer import Layer
-from triceras.ops.affine import add_bias
+from triceras.ops.affine import add_bias, affine
 
 
 class EinsumDense(Layer):
@@ -130,10 +132,21 @@ class EinsumDense(Layer):
         return shape + (1,) * elided if outputs.endswith("...") else shape
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        outputs = ops.einsum(self.equation, inputs, self.kernel)
-        if self.bias is not None:
-            outputs = add_bias(outputs, self.bias)
+        summed = _summed_axes(*self._labels)
+        if summed and (self.bias is None or self.bias.shape == self.kernel.shape[summed:]):
+            outputs = self._by_rows(inputs, summed)
+        else:
+            outputs = ops.einsum(self.equation, inputs, self.kernel)
+            outputs = outputs if self.bias is None else add_bias(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
+
+    def _by_rows(self, inputs: Tensor, summed: int) -> Tensor:
+        """The product as that of a dense layer, which frameworks have their best kernels for."""
+        batch, units = ops.shape(inputs)[:-summed], self.kernel.shape[summed:]
+        rows = inputs if summed == 1 else ops.reshape(inputs, (*batch, math.prod(self.kernel.shape[:summed])))
+        kernel = ops.reshape(self.kernel, (rows.shape[-1], math.prod(units)))
+        outputs = ops.matmul(rows, kernel) if self.bias is None else affine(rows, kernel, ops.reshape(self.bias, (-1,)))
+        return outputs if len(units) == 1 else ops.reshape(outputs, (*batch, *units))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         return self._shapes(tuple(input_shape))[2]
@@ -186,3 +199,13 @@ def _sizes_by_label(labels: str, shape: tuple[Any, ...], where: str) -> tuple[di
 def _expand(labels: str, sizes: dict[str, Any], elided: tuple[Any, ...]) -> tuple[Any, ...]:
     named = tuple(sizes.get(label) for label in labels.replace("...", ""))
     return (*elided, *named) if labels.startswith("...") else (*named, *elided)
+
+
+@functools.cache
+def _summed_axes(inputs: str, kernel: str, outputs: str) -> int:
+    """How many axes are summed over, where these are the inputs' last and the kernel's first in order; 0 where not."""
+    for count in range(1, len(kernel)):
+        batch = inputs.removesuffix(kernel[:count])
+        if batch != inputs and outputs == batch + kernel[count:] and not set(kernel) & set(batch):
+            return count
+    return 0
