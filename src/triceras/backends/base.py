@@ -128,6 +128,10 @@ class Backend:
         """An op's dense body, which refuses sparse tensors that it would take although the op doesn't."""
         return body
 
+    def suited(self, name: str, body: Callable[..., Any], dtype: str | None) -> Callable[..., Any]:
+        """An op's body for tensors of a dtype that the framework may lack a kernel for."""
+        return body
+
     def is_sparse(self, x: Any) -> bool:
         """Whether a value is a sparse tensor of this backend."""
         return isinstance(x, self.sparse_types)

@@ -359,7 +359,7 @@ def _plan(op: Op, leading: tuple[Any, ...]) -> Callable[..., Any] | None:
         return None
     slots = list(zip(op.slots, leading, strict=True))
     target = _target(op, backend, [x for slot, x in slots if slot.promoted and x is not None])
-    body = op.body(backend)
+    body = _body(op, backend, target, leading)
     steps = [_converter(op, backend, x, target if slot.promoted else None) for slot, x in slots]
     if not any(steps):
         return body
@@ -389,7 +389,13 @@ def _sequence_plan(op: Op, values: Sequence[Any]) -> Callable[..., Any] | None:
     unready = (list, tuple, *backend.sparse_types)
     if any(isinstance(x, unready) or _converter(op, backend, x, target) is not None for x in values):
         return None
-    return op.body(backend)
+    return _body(op, backend, target, values)
+
+
+def _body(op: Op, backend: Backend, target: str | None, values: Sequence[Any]) -> Callable[..., Any]:
+    """The body for tensors of the promoted dtype, or of their own where nothing is promoted."""
+    dtype = target or next((dtypes.standardize_dtype(x.dtype) for x in values if hasattr(x, "dtype")), None)
+    return backend.suited(op.name, op.body(backend), dtype)
 
 
 def _same(x: Any) -> Any:
@@ -406,10 +412,11 @@ def resolve(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return record(op, *args, **kwargs)
     owner = common_owner(op.name, given)
     backend = owner or registry.active()
-    body = op.sparse_body(backend, found) if any(map(backend.is_sparse, given)) else op.body(backend)
     promoted = [x for slot, value in found if slot.promoted for x in (value if slot.many else (value,))]
     promoted = [backend.convert_to_tensor(x) if isinstance(x, list | tuple) else x for x in promoted]
     target = _target(op, backend, promoted)
+    some_sparse = any(map(backend.is_sparse, given))
+    body = op.sparse_body(backend, found) if some_sparse else _body(op, backend, target, given)
     args, kwargs = list(args), dict(kwargs)  # type: ignore[assignment]
     for slot, value in found:
         dtype = target if slot.promoted else None

@@ -52,7 +52,7 @@ def _hid_sparse(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def explained(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Exception:
     """The error to raise for a call that failed: the given one where it says enough or isn't about the arguments."""
-    if isinstance(error, BackendError):
+    if isinstance(error, BackendError | Warning):
         return error
     if isinstance(error, OpError):  # of an op inside, which knows best
         return OpError(f"In {op.name}(): {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -35,6 +36,18 @@ def _split(x: Tensor, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     return tf.split(x, [*sizes, last], axis)
 
 
+def _without_uint16(body: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """A body for which TensorFlow (2.21) has no kernel of that dtype."""
+
+    def run(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if x.dtype == tf.uint16:
+            return tf.cast(body(tf.cast(x, tf.int32), *args, **kwargs), tf.uint16)
+        return body(x, *args, **kwargs)
+
+    return run
+
+
+@_without_uint16
 def _repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
@@ -47,6 +60,7 @@ def _repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
     return tf.gather(x, [i for i, count in enumerate(counts) for _ in range(count)], axis=axis)
 
 
+@_without_uint16
 def _tile(x: Tensor, repeats: Any) -> Tensor:
     counts = [repeats] if isinstance(repeats, int) else list(repeats)
     rank = x.shape.rank

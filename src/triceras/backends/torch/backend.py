@@ -18,6 +18,7 @@ from triceras.backends.torch import sparse as native_sparse
 from triceras.backends.torch.kernels import OPTIMIZER_KERNELS
 from triceras.backends.torch.loop import TorchLoop
 from triceras.backends.torch.native import LayerMixin, VariableMixin
+from triceras.backends.torch.unsigned import widened
 from triceras.core import dtypes, scopes, settings
 
 DTYPES = {name: getattr(torch, name) for name in dtypes.ALLOWED - {"string"}}
@@ -59,6 +60,9 @@ class TorchBackend(Backend):
 
     def guarded(self, name: str, body: Callable[..., Any]) -> Callable[..., Any]:
         return native_sparse.refusing(body) if name in native_sparse.REFUSING else body
+
+    def suited(self, name: str, body: Callable[..., Any], dtype: str | None) -> Callable[..., Any]:
+        return widened(name, body, dtype)
 
     def is_sparse(self, x: Any) -> bool:
         return native_sparse.is_sparse(x)
