@@ -14,16 +14,18 @@ from triceras.layers.layer import Layer, is_cast, say_where, training_context
 
 
 @functools.cache
-def _takes_training(cls: type) -> bool | None:
+def _takes_training(cls: type[Layer]) -> bool | None:
     """Whether a class's ``call`` is told about training; None where its instances need the whole ``Layer.__call__``."""
-    if cls.__call__ is not Layer.__call__ or not (cls.compute_mask is Layer.compute_mask or cls.masks_need_masks):  # type: ignore[attr-defined]
+    if cls.__call__ is not Layer.__call__ or not (cls.compute_mask is Layer.compute_mask or cls.masks_need_masks):
         return None
-    return call_plan(cls.call).takes_training  # type: ignore[attr-defined]
+    return call_plan(cls.call).takes_training
 
 
 def _settled(x: Any, backend: Any, cast: str | None) -> bool:
     """Whether a value is a tensor that a call would take as it is: of the backend, of the dtype, without a mask."""
-    return registry.OWNERS.get(type(x)) is backend and get_mask(x) is None and not is_cast(x, cast)
+    if registry.OWNERS.get(type(x)) is not backend or isinstance(x, registry.StateHolder):
+        return False
+    return get_mask(x) is None and not is_cast(x, cast)
 
 
 def call_inside(layer: Any, x: Any) -> Any:

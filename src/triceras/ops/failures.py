@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import pathlib
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from triceras.core.errors import BackendError, OpError
 if TYPE_CHECKING:
     from triceras.ops.dispatch import Op
 
+_PACKAGE = str(pathlib.Path(__file__).parents[1])
 #: Parts of the class names of errors that are about the machine, not about the arguments.
 _RESOURCES = ("OutOfMemory", "ResourceExhausted", "MemoryError", "Unavailable", "Internal")
 #: What TensorFlow puts around its messages: the function and the node that failed.
@@ -65,7 +67,7 @@ def explained(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exce
         return error
     if not _is_about_arguments(error, list(_tensors(named.values()))):
         return error
-    reason = next(said for find in _REASONS if (said := find(op, args, kwargs, named, error)))
+    reason = next(said for find in _REASONS if (said := find(op, named, error)))
     received = ", ".join(f"{name}={_short(value)}" for name, value in named.items())
     return OpError(f"{op.name}() can't take these arguments: {reason.rstrip('.')}. Received {received}.")
 
@@ -90,7 +92,7 @@ def _raised_on_purpose(error: Exception) -> bool:
     if last is None:
         return False
     code = last.tb_frame.f_code
-    own = "site-packages" not in code.co_filename or "triceras" in code.co_filename
+    own = "site-packages" not in code.co_filename or code.co_filename.startswith(_PACKAGE)
     return own and dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
 
 
@@ -102,12 +104,12 @@ def _tensors(values: Iterable[Any]) -> Iterable[Any]:
 # ---- reasons ---------------------------------------------------------------------------------------------------------
 
 
-def _text(op: Op, args: Any, kwargs: Any, named: dict[str, Any], error: Exception) -> str | None:
+def _text(op: Op, named: dict[str, Any], error: Exception) -> str | None:
     given = [slot.name for slot in op.slots if isinstance(named.get(slot.name), str | bytes)]
     return f"{given[0]} is text, expected a tensor or numbers" if given else None
 
 
-def _axis_out_of_range(op: Op, args: Any, kwargs: Any, named: dict[str, Any], error: Exception) -> str | None:
+def _axis_out_of_range(op: Op, named: dict[str, Any], error: Exception) -> str | None:
     first = named.get(op.slots[0].name) if op.slots else None
     if first is not None and op.slots[0].many and isinstance(first, list | tuple) and first:
         first = first[0]
@@ -123,7 +125,7 @@ def _axis_out_of_range(op: Op, args: Any, kwargs: Any, named: dict[str, Any], er
     return None
 
 
-def _against_the_rule(op: Op, args: Any, kwargs: Any, named: dict[str, Any], error: Exception) -> str | None:
+def _against_the_rule(op: Op, named: dict[str, Any], error: Exception) -> str | None:
     if op.spec is None:
         return None
     slots = {slot.name: slot for slot in op.slots}
@@ -140,7 +142,7 @@ def _against_the_rule(op: Op, args: Any, kwargs: Any, named: dict[str, Any], err
     return None
 
 
-def _said_by_what_failed(op: Op, args: Any, kwargs: Any, named: dict[str, Any], error: Exception) -> str:
+def _said_by_what_failed(op: Op, named: dict[str, Any], error: Exception) -> str:
     if _raised_on_purpose(error):
         return str(error)
     return _DECORATION.sub("", why(error))

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from triceras.core import dtypes
 
 
-def _one_hot(x: jax.Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> jax.Array:
+def _one_hot(x: jax.Array, num_classes: int, axis: int = -1, dtype: Any = None, sparse: bool = False) -> Any:
     if sparse:
         from triceras.backends.jax import sparse as native
 
-        return native.one_hot(x, num_classes, axis, dtype)  # type: ignore[return-value]
+        return native.one_hot(x, num_classes, axis, dtype)
     return jax.nn.one_hot(x, num_classes, axis=axis, dtype=dtypes.numpy_dtype(dtype))
 
 
