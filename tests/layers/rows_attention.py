@@ -32,7 +32,43 @@ MHA_ALL = HEADS | {
 }
 SCORES = {"return_attention_scores": True}
 
+GROUPS: dict[str, Any] = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
+GQA_ALL = GROUPS | {
+    "dropout": 0.2,
+    "use_bias": False,
+    "sliding_window": 3,
+    "kernel_initializer": "he_normal",
+    "bias_initializer": "ones",
+    "kernel_regularizer": "l2",
+    "bias_regularizer": "l2",
+    "activity_regularizer": "l1",
+    "kernel_constraint": "non_neg",
+    "bias_constraint": "non_neg",
+    "use_gate": True,
+    "seed": 3,
+}
+#: Query, value and key of one size; masks of the first two.
+THREE = [normal(2, 5, 6), normal(2, 4, 7), normal(2, 4, 6)]
+MASKS = [lengths(5, 3, 5), lengths(4, 4, 2)]
+DROPPED: dict[str, Any] = {"call": {"training": True}, "keras": "", "mixed": False, "name": "drop"}
+
 ROWS: list[Row] = [
+    row("Attention", {}, THREE[::2], config={"use_scale": True, "score_mode": "concat", "dropout": 0.1, "seed": 3}),
+    row("Attention", {"use_scale": True}, THREE, call=SCORES, unknown=(0, 1), name="key", jit=True),
+    row("Attention", {"use_scale": True, "score_mode": "concat"}, THREE, name="concat"),
+    row("Attention", {}, THREE, call={"mask": MASKS} | SCORES, name="masks"),
+    row("Attention", {"score_mode": "concat"}, THREE, call={"use_causal_mask": True, "mask": MASKS}, name="causal"),
+    row("Attention", {"dropout": 0.3, "seed": 3}, THREE, **DROPPED),
+    row("AdditiveAttention", {}, THREE[::2], config={"use_scale": False, "dropout": 0.1, "seed": 3}, unknown=(0, 1)),
+    row("AdditiveAttention", {"use_scale": False}, THREE, call={"mask": MASKS} | SCORES, name="masks"),
+    row("AdditiveAttention", {}, THREE, call={"use_causal_mask": True}, name="causal", jit=True),
+    row("GroupQueryAttention", GROUPS, Q, Q, config=GQA_ALL, unknown=(0, 1), jit=True),
+    row("GroupQueryAttention", GROUPS, Q, V, K, call=SCORES, name="key"),
+    row("GroupQueryAttention", GROUPS | {"use_gate": True}, Q, V, call={"attention_mask": MASK}, name="mask"),
+    row("GroupQueryAttention", GROUPS, Q, Q, call={"use_causal_mask": True, "value_mask": Q_MASK}, name="causal"),
+    row("GroupQueryAttention", GROUPS | {"sliding_window": 2}, Q, Q, call=SCORES, name="window"),
+    row("GroupQueryAttention", GROUPS | {"num_key_value_heads": 1}, Q, V, name="one"),
+    row("GroupQueryAttention", GROUPS | {"dropout": 0.3, "seed": 3}, Q, V, **DROPPED),
     row("MultiHeadAttention", HEADS, Q, Q, config=MHA_ALL, unknown=(0, 1), jit=True),
     row("MultiHeadAttention", HEADS | {"value_dim": 5, "output_shape": 7}, Q, V, K, call=SCORES, name="key"),
     # Keras has no kernel for values of another size than the keys' here.
@@ -107,6 +143,13 @@ for _row in ROWS:
         _row.gradient = _row.mixed = False
 
 ERRORS: list[Any] = [
+    ("Attention", {"score_mode": "sum"}, (THREE,), "score_mode is one of dot, concat, received 'sum'"),
+    ("Attention", {"dropout": 2}, (THREE,), "dropout lies between 0 and 1, received 2"),
+    ("Attention", {}, (Q,), r"is called with a list \[query, value\] or \[query, value, key\], received one input"),
+    ("Attention", {}, ([Q],), "received 1"),
+    ("AdditiveAttention", {}, (Q,), "received one input"),
+    ("GroupQueryAttention", GROUPS | {"num_key_value_heads": 3}, (Q, Q), "must be a multiple of num_key_value_heads"),
+    ("GroupQueryAttention", GROUPS | {"head_dim": 0}, (Q, Q), "positive integer, received 0"),
     ("MultiHeadAttention", {"num_heads": 0, "key_dim": 3}, (Q, Q), "num_heads is a positive integer, received 0"),
     ("MultiHeadAttention", HEADS, (Q, np.zeros((2, 3))), "same number of axes"),
     ("MultiHeadAttention", HEADS, (Q, V, K[:, :2]), "of the same length"),

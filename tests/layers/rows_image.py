@@ -173,7 +173,7 @@ ERRORS: list[Any] = [
     ("Conv2D", {"filters": 3, "kernel_size": 7}, (X,), "a window of 7 doesn't fit an axis of 5"),
     ("Conv2D", {"filters": 3, "kernel_size": 3}, (X[0],), "Input 0 of layer .* expected ndim=4, received ndim=3"),
     ("DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 0}, (X,), "depth_multiplier is a positive integer"),
-    ("DepthwiseConv2D", {"kernel_size": 3, "padding": "causal"}, (X,), "padding is 'valid' or 'same'"),
+    ("DepthwiseConv2D", {"kernel_size": 3, "padding": "causal"}, (X,), "padding is one of valid, same"),
     ("MaxPooling2D", {"pool_size": 9}, (X,), "a window of 9 doesn't fit"),
     ("AveragePooling2D", {"pool_size": 2, "padding": "full"}, (X,), "padding is 'valid' or 'same', received 'full'"),
     ("GlobalMaxPooling2D", {}, (X[0],), "expected ndim=4"),

@@ -40,8 +40,13 @@ _MODULES = {
 def register_builtin(room: str, objects: Iterable[Any]) -> None:
     """Let classes and functions be named in files under ``keras.<room>``."""
     for value in objects:
-        _builtin[room, value.__name__] = value
+        _builtin[room, value.__name__] = _builtin[room, name_in_files(value)] = value
         _room_of.setdefault(value, room)
+
+
+def name_in_files(value: Any) -> str:
+    """What files call a class or function: its own name, or that under which a class of its own says it is public."""
+    return getattr(value, "__dict__", {}).get("_public_name", value.__name__)
 
 
 def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[Any], Any]:
@@ -192,7 +197,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     room = _room_of.get(cls)
     config = {
         "module": _MODULES.get(cls.__name__, f"keras.{room}") if room else None,
-        "class_name": cls.__name__,
+        "class_name": name_in_files(cls),
         "config": {key: _as_config(value) for key, value in obj.get_config().items()},
         "registered_name": get_registered_name(cls) if not room or cls.__name__ == "Functional" else None,
     }

@@ -40,13 +40,16 @@ def train_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[V
                 y_pred = model(x, training=True)
                 loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
                 scaled = model.optimizer.scale_loss(loss)
-            return scaled, (loss, y_pred, scope.current(rest))
+            # What layers assigned to weights; the others stay the tensors they are, which are updated in place.
+            assigned = [None if scope.values[v] is p else scope.values[v] for v, p in zip(trainable, parameters)]
+            return scaled, (loss, y_pred, assigned, scope.current(rest))
 
         if count:
-            _, (loss, y_pred, rest_values), gradients = backend.value_and_grad(scaled_loss, values[:count])
+            _, (loss, y_pred, assigned, rest_values), gradients = backend.value_and_grad(scaled_loss, values[:count])
         else:
-            gradients, (_, (loss, y_pred, rest_values)) = [], scaled_loss([])
-        with StatelessScope.over(variables, [*values[:count], *rest_values]) as scope:
+            gradients, (_, (loss, y_pred, assigned, rest_values)) = [], scaled_loss([])
+        trained = [old if new is None else new for old, new in zip(values, assigned)]
+        with StatelessScope.over(variables, [*trained, *rest_values]) as scope:
             model.track_loss(loss, x)
             logs = (
                 model.compute_metrics(x, y, y_pred, sample_weight)

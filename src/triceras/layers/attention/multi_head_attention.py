@@ -117,10 +117,10 @@ class MultiHeadAttention(Layer):
             self._attention_axes = tuple(range(1, rank - 1))
         self._axes = tuple(axis % rank for axis in self._attention_axes)
         self._query_dense = self._projection("query", query_shape, self._key_dim)
-        self._key_dense = self._projection("key", key_shape, self._key_dim)
+        self._key_dense = self._projection("key", key_shape, self._key_dim, self._key_value_heads)
         if self._use_gate:
             self._gate_dense = self._projection("gate", query_shape, self._value_dim)
-        self._value_dense = self._projection("value", value_shape, self._value_dim)
+        self._value_dense = self._projection("value", value_shape, self._value_dim, self._key_value_heads)
         self._softmax = Softmax(axis=-1, dtype=self.dtype_policy)
         self._dropout_layer = Dropout(self._dropout, dtype=self.dtype_policy, seed=self.seed)
         sizes = self._output_shape or (query_shape[-1],)
@@ -144,11 +144,16 @@ class MultiHeadAttention(Layer):
                 f"{tuple(value_shape)} and {tuple(key_shape)}."
             )
 
-    def _projection(self, name: str, shape: Any, size: int) -> EinsumDense:
+    @property
+    def _key_value_heads(self) -> int:
+        """The number of heads of keys and values."""
+        return self._num_heads
+
+    def _projection(self, name: str, shape: Any, size: int, count: int | None = None) -> EinsumDense:
         """The product that makes the heads from an input, built."""
         rank = len(shape)
         free, last, heads = _LETTERS[: rank - 1], _LETTERS[rank - 1], _LETTERS[rank : rank + 2]
-        sizes = (*[None] * (rank - 2), self._num_heads, size)
+        sizes = (*[None] * (rank - 2), count or self._num_heads, size)
         dense = self._dense(name, f"{free}{last},{last}{heads}->{free}{heads}", sizes, heads)
         dense.build(tuple(shape))
         return dense
@@ -236,6 +241,8 @@ class MultiHeadAttention(Layer):
         if causal:
             rows, columns = ops.arange(ops.shape(q)[1]), ops.arange(ops.shape(k)[1])
             mask = _both(mask, ops.greater_equal(ops.expand_dims(rows, 1), columns))
+        shared = self._num_heads // self._key_value_heads
+        k, v = (ops.repeat(x, shared, axis=2) for x in (k, v)) if shared > 1 else (k, v)
         logits = ops.einsum("blhd,bmhd->bhlm", ops.multiply(q, scale), k)
         found = self._softmax(logits, mask=mask)
         weights = self._dropout_layer(found, training=training)

@@ -22,6 +22,7 @@ class Conv2D(BaseConv):
         kernel_initializer, bias_initializer: first values of the weights.
         kernel_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, bias_constraint: projections after each update.
+        lora_rank, lora_alpha: the rank and scale of a low-rank update that is trained in place of the kernel.
 
     Input shape:
         ``(batch, height, width, channels)``, or ``(batch, channels, height, width)``
@@ -32,6 +33,8 @@ class Conv2D(BaseConv):
         >>> shape(Conv2D(4, 3)(ones((1, 8, 8, 2))))
         (1, 6, 6, 4)
     """
+
+    rank = 2
 
     def __init__(
         self,
@@ -53,4 +56,4 @@ class Conv2D(BaseConv):
         bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(2, **given(locals()))
+        super().__init__(**given(locals()))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from triceras import constraints, initializers, ops, regularizers
+from triceras import ops
 from triceras.backends.base import Tensor
+from triceras.layers.arguments import given
 from triceras.layers.input_spec import InputSpec
-from triceras.layers.layer import Layer
+from triceras.layers.normalization.scale_and_offset import ScaleAndOffset
 from triceras.ops.normalization import batch_norm_train
 
 _RENORM_KEYS = ("rmax", "rmin", "dmax")
+#: Arguments that the base doesn't take.
+_OWN = "axis momentum renorm renorm_clipping renorm_momentum synchronized".split()
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(ScaleAndOffset):
     """``gamma * (x - mean) / sqrt(variance + epsilon) + beta`` by channel (Ioffe & Szegedy 2015).
 
     In training the statistics are the batch's, and moving averages of them are kept; in inference those are used, and so they
@@ -42,6 +45,9 @@ class BatchNormalization(Layer):
         (2, 3)
     """
 
+    moving_mean_initializer: Any
+    moving_variance_initializer: Any
+
     def __init__(
         self,
         axis: int = -1,
@@ -63,20 +69,9 @@ class BatchNormalization(Layer):
         synchronized: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**given(locals(), *_OWN))
         self.axis = int(axis)
         self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
         unknown = set(renorm_clipping or {}) - set(_RENORM_KEYS)
         if unknown:
             raise ValueError(f"renorm_clipping takes {', '.join(_RENORM_KEYS)}, received {sorted(unknown)}.")
@@ -84,31 +79,10 @@ class BatchNormalization(Layer):
         self.renorm_clipping = renorm_clipping
         self.renorm_momentum = renorm_momentum
         self.synchronized = synchronized
-        self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
-        channels = input_shape[self.axis]
-        if channels is None:
-            raise ValueError(
-                f"Layer {self.path!r}: the size of axis {self.axis} must be known, received the shape {tuple(input_shape)}."
-            )
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape=(channels,),
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape=(channels,),
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        channels = self.known_size(input_shape, self.axis)
+        self.add_scale_and_offset((channels,))
         self.moving_mean = self._statistic("moving_mean", channels, self.moving_mean_initializer)
         self.moving_variance = self._statistic("moving_variance", channels, self.moving_variance_initializer)
         if self.renorm:
@@ -176,27 +150,9 @@ class BatchNormalization(Layer):
         )
         return outputs, mean
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        return tuple(input_shape)
-
     def get_config(self) -> dict[str, Any]:
-        config = {
-            **super().get_config(),
-            "axis": self.axis,
-            "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
-            "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
-            "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
-            "synchronized": self.synchronized,
-        }
+        names = ("axis", "momentum", "synchronized")
+        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
         if self.renorm:
             config |= {
                 "renorm": True,

@@ -1,15 +1,13 @@
-"""The mean of each window."""
+"""The mean of each window over two axes."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from triceras import ops
 from triceras.layers.pooling.base_pooling import BasePooling
 
 
 class AveragePooling2D(BasePooling):
-    """The mean of each window.
+    """The mean of each window over images.
 
     Args:
         pool_size: the window, a number or two.
@@ -27,15 +25,6 @@ class AveragePooling2D(BasePooling):
         (1, 2, 2, 3)
     """
 
+    rank = 2
     pool = staticmethod(ops.average_pool)
-
-    def __init__(
-        self,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(2, pool_size, strides, padding, data_format, name=name, **kwargs)
+    keeps_integers = False

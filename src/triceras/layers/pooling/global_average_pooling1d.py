@@ -6,7 +6,7 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
-from triceras.layers.pooling.base_pooling import BaseGlobalPooling
+from triceras.layers.pooling.base_global_pooling import BaseGlobalPooling
 
 
 class GlobalAveragePooling1D(BaseGlobalPooling):
@@ -26,15 +26,15 @@ class GlobalAveragePooling1D(BaseGlobalPooling):
         (2, 3)
     """
 
+    rank = 1
     reduce = staticmethod(ops.mean)
-
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(1, data_format, keepdims, **kwargs)
-        self.supports_masking = True
+    keeps_integers = False
+    supports_masking = True
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
         if mask is None:
             return super().call(inputs)
+        inputs = self._averageable(inputs)
         axis = self._spatial_axes[0]
         kept = ops.expand_dims(ops.cast(mask, inputs.dtype), 2 if axis == 1 else 1)
         counts = ops.sum(kept, axis=axis, keepdims=self.keepdims)

@@ -1,15 +1,13 @@
-"""The mean of each channel."""
+"""The mean of each channel of images."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from triceras import ops
-from triceras.layers.pooling.base_pooling import BaseGlobalPooling
+from triceras.layers.pooling.base_global_pooling import BaseGlobalPooling
 
 
 class GlobalAveragePooling2D(BaseGlobalPooling):
-    """The mean of each channel.
+    """The mean of each channel of images.
 
     Args:
         data_format: ``"channels_last"`` or ``"channels_first"``; the configured one by default.
@@ -25,7 +23,6 @@ class GlobalAveragePooling2D(BaseGlobalPooling):
         (1, 3)
     """
 
+    rank = 2
     reduce = staticmethod(ops.mean)
-
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(2, data_format, keepdims, **kwargs)
+    keeps_integers = False

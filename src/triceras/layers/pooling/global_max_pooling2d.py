@@ -1,15 +1,13 @@
-"""The greatest number of each channel."""
+"""The greatest number of each channel of images."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from triceras import ops
-from triceras.layers.pooling.base_pooling import BaseGlobalPooling
+from triceras.layers.pooling.base_global_pooling import BaseGlobalPooling
 
 
 class GlobalMaxPooling2D(BaseGlobalPooling):
-    """The greatest number of each channel.
+    """The greatest number of each channel of images.
 
     Args:
         data_format: ``"channels_last"`` or ``"channels_first"``; the configured one by default.
@@ -25,7 +23,5 @@ class GlobalMaxPooling2D(BaseGlobalPooling):
         (1, 3)
     """
 
+    rank = 2
     reduce = staticmethod(ops.max)
-
-    def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
-        super().__init__(2, data_format, keepdims, **kwargs)

@@ -1,4 +1,4 @@
-"""The greatest number of each window."""
+"""The greatest number of each window over two axes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from triceras.layers.pooling.base_pooling import BasePooling
 
 
 class MaxPooling2D(BasePooling):
-    """The greatest number of each window.
+    """The greatest number of each window over images.
 
     Args:
         pool_size: the window, a number or two.
@@ -27,6 +27,7 @@ class MaxPooling2D(BasePooling):
         (1, 2, 2, 3)
     """
 
+    rank = 2
     pool = staticmethod(ops.max_pool)
 
     def __init__(
@@ -38,4 +39,4 @@ class MaxPooling2D(BasePooling):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(2, pool_size, strides, padding, data_format, name=name, **kwargs)
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)

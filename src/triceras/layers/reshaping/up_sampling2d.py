@@ -6,15 +6,13 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
-from triceras.core import settings
-from triceras.layers.input_spec import InputSpec
-from triceras.layers.layer import Layer
+from triceras.layers.reshaping.base_up_sampling import BaseUpSampling
 from triceras.layers.windows import per_axis
 
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
-class UpSampling2D(Layer):
+class UpSampling2D(BaseUpSampling):
     """Repeats or interpolates rows and columns.
 
     Args:
@@ -32,38 +30,24 @@ class UpSampling2D(Layer):
         (1, 4, 4, 3)
     """
 
+    rank = 2
+    _arguments = ("size", "data_format", "interpolation")
+
     def __init__(
         self, size: Any = (2, 2), data_format: str | None = None, interpolation: str = "nearest", **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
-        self.data_format = settings.standardize_data_format(data_format)
-        self.size = per_axis("size", size, 2)
-        self.interpolation = interpolation.lower()
+        super().__init__(data_format, **kwargs)
+        self.size = self._factors = per_axis("size", size, 2, where=self.path)
+        self.interpolation = str(interpolation).lower()
         if self.interpolation not in _INTERPOLATIONS:
             raise ValueError(
-                f"Layer {self.name!r}: interpolation is one of {', '.join(_INTERPOLATIONS)}, received {interpolation!r}."
+                f"Layer {self.path!r}: interpolation is one of {', '.join(_INTERPOLATIONS)}, received {interpolation!r}."
             )
-        self.input_spec = InputSpec(ndim=4)
 
     def call(self, inputs: Tensor) -> Tensor:
-        first = 1 if self.data_format == "channels_last" else 2
         if self.interpolation == "nearest":
-            return ops.repeat(ops.repeat(inputs, self.size[0], axis=first), self.size[1], axis=first + 1)
+            return super().call(inputs)
+        first = self._spatial_axes[0]
         height, width = ops.shape(inputs)[first : first + 2]
         target = (height * self.size[0], width * self.size[1])
         return ops.image.resize(inputs, target, interpolation=self.interpolation, data_format=self.data_format)
-
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        first = 1 if self.data_format == "channels_last" else 2
-        sizes = list(input_shape)
-        for axis, factor in zip((first, first + 1), self.size, strict=True):
-            sizes[axis] = None if sizes[axis] is None else sizes[axis] * factor
-        return tuple(sizes)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "size": self.size,
-            "data_format": self.data_format,
-            "interpolation": self.interpolation,
-        }

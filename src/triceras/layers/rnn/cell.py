@@ -66,7 +66,7 @@ class RecurrentCell(Layer):
         self._dropout_mask: Any = None
         self._recurrent_dropout_mask: Any = None
         self.state_size: Any = units
-        self.output_size = units
+        self.output_size: Any = units
 
     def build(self, input_shape: Any) -> None:
         self.kernel = self._weight("kernel", (input_shape[-1], self.gates * self.units))

@@ -189,9 +189,13 @@ class RNN(Layer):
     def _steps(self, step: Any, sequence: Tensor, states: Any, mask: Any) -> tuple[Tensor, Tensor, Any]:
         first = None
         if mask is not None and self._holds_output:
-            first = zero_states(output_size_of(self.cell), ops.shape(sequence)[1], self.compute_dtype)
+            first = self._zero_output(sequence, states)
         outputs, states = recurrence(step, sequence, states, mask, first, self.unroll)
         return outputs[-1], outputs, states
+
+    def _zero_output(self, sequence: Tensor, states: Any) -> Any:
+        """What comes out before the first step that counts."""
+        return zero_states(output_size_of(self.cell), ops.shape(sequence)[1], self.compute_dtype)
 
     def _run_projected(
         self, cell: RecurrentCell, sequence: Tensor, states: Any, mask: Any, training: bool

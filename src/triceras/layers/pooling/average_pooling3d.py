@@ -1,0 +1,30 @@
+"""The mean of each window over three axes."""
+
+from __future__ import annotations
+
+from triceras import ops
+from triceras.layers.pooling.base_pooling import BasePooling
+
+
+class AveragePooling3D(BasePooling):
+    """The mean of each window over volumes.
+
+    Args:
+        pool_size: the window, a number or three.
+        strides: the step, the window by default.
+        padding: ``"valid"`` or ``"same"``, where the padding doesn't count.
+        data_format: ``"channels_last"`` or ``"channels_first"``; the configured one by default.
+
+    Input shape:
+        ``(batch, depth, height, width, channels)``, or ``(batch, channels, depth, height, width)``
+    Output shape:
+        ``(batch, new_depth, new_height, new_width, channels)``, or ``(batch, channels, new_depth, new_height, new_width)``
+
+    Example:
+        >>> shape(AveragePooling3D(2)(ones((1, 4, 4, 4, 3))))
+        (1, 2, 2, 2, 3)
+    """
+
+    rank = 3
+    pool = staticmethod(ops.average_pool)
+    keeps_integers = False

@@ -1,0 +1,27 @@
+"""The greatest number of each channel of volumes."""
+
+from __future__ import annotations
+
+from triceras import ops
+from triceras.layers.pooling.base_global_pooling import BaseGlobalPooling
+
+
+class GlobalMaxPooling3D(BaseGlobalPooling):
+    """The greatest number of each channel of volumes.
+
+    Args:
+        data_format: ``"channels_last"`` or ``"channels_first"``; the configured one by default.
+        keepdims: whether the axes stay, with size one.
+
+    Input shape:
+        ``(batch, depth, height, width, channels)``, or ``(batch, channels, depth, height, width)``
+    Output shape:
+        ``(batch, channels)``, or with three axes of size one
+
+    Example:
+        >>> shape(GlobalMaxPooling3D()(ones((1, 4, 4, 4, 3))))
+        (1, 3)
+    """
+
+    rank = 3
+    reduce = staticmethod(ops.max)
