@@ -30,6 +30,7 @@ from triceras.dtype_policies.policy import DTypePolicy
 from triceras.graph import Function, KerasTensor, Operation
 from triceras.initializers import Initializer
 from triceras.layers import Input, InputSpec, Layer
+from triceras.layers.remat import RematScope, remat
 from triceras.losses import Loss
 from triceras.metrics import Metric
 from triceras.models import Model, Sequential
@@ -67,6 +68,7 @@ __all__ = [
     "Operation",
     "Optimizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "StatelessScope",
     "SymbolicScope",
@@ -90,6 +92,7 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "utils",

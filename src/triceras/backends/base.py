@@ -197,6 +197,10 @@ class Backend:
         """The result of a function with a ``Spec`` for each tensor, without computing; all sizes given are known."""
         raise NotImplementedError
 
+    def rematerialize(self, function: Callable[[list[Tensor]], list[Tensor]], tensors: list[Tensor]) -> list[Tensor]:
+        """``function(tensors)``, computed again for its gradient rather than with its intermediate results kept."""
+        return function(tensors)
+
     def value_and_grad(self, function: Callable[..., Any], parameters: list[Tensor]) -> tuple[Any, Any, list[Tensor]]:
         """For ``function(parameters) -> (scalar, auxiliary)``: the scalar, the auxiliary value and the gradients."""
         raise UnsupportedError(f"The {self.name} backend does not differentiate; train on jax, torch or tensorflow.")

@@ -41,6 +41,7 @@ def call_inside(layer: Any, x: Any) -> Any:
         or training is None
         or not layer.built
         or layer.activity_regularizer is not None
+        or layer._remat is not None
         or layer._cast_dtype() != cast
         or registry.active() is not backend
         or not (all(_settled(item, backend, cast) for item in x) if type(x) is list else _settled(x, backend, cast))

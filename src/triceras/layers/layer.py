@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,6 +21,7 @@ from triceras.graph.symbol import KerasTensor, any_symbolic
 from triceras.layers.call_plan import CallPlan, build_parameters, call_plan, carries_mask
 from triceras.layers.input_spec import InputSpec, check_inputs
 from triceras.layers.layer_state import LayerState
+from triceras.layers.remat import RematScope, call_again, current_scope
 from triceras.layers.tracking import PLAIN
 from triceras.state.stateless import StatelessScope
 
@@ -90,6 +92,8 @@ class Layer(LayerState, Operation):
     supports_masking: bool = False
     #: Whether its own ``compute_mask`` gives None where no input has a mask.
     masks_need_masks: bool = False
+    #: The scope of rematerialization that it was made in.
+    _remat: RematScope | None = None
 
     # ---- making -----------------------------------------------------------------------------------------------------
 
@@ -135,6 +139,8 @@ class Layer(LayerState, Operation):
         self._build_shapes: dict[str, Any] | None = None
         self._given_input_shape = given_shape
         self._path: str | None = None
+        if (scope := current_scope()) is not None:
+            object.__setattr__(self, "_remat", scope)
         if not trainable:
             self.trainable = False
 
@@ -298,7 +304,8 @@ class Layer(LayerState, Operation):
         if mask_table.get() is None:
             tokens.append((mask_table, mask_table.set({})))
         try:
-            outputs = self.call(*args, **kwargs)
+            call = self.call if self._remat is None else self.rematerialized_call(self.call, *args, **kwargs)
+            outputs = call(*args, **kwargs)
             if self.activity_regularizer is not None:
                 self._add_activity_loss(outputs)
             if (masked and self.supports_masking) or type(self).compute_mask is not Layer.compute_mask:
@@ -448,12 +455,7 @@ class Layer(LayerState, Operation):
         if not self._layers and not any(not layer.built for layer in self._flatten_layers(include_self=False)):
             return
 
-        def symbol(x: Any) -> Any:
-            if isinstance(x, KerasTensor) or not hasattr(x, "shape") or not hasattr(x, "dtype"):
-                return x
-            return KerasTensor(tuple(x.shape), dtypes.standardize_dtype(x.dtype), record_history=False)
-
-        a, k = tree.map_structure(symbol, (args, kwargs))
+        a, k = tree.map_structure(_symbol_like, (args, kwargs))
         self._abstract_spec(a, k)
 
     def _build_inside(self, input_shape: Any) -> None:
@@ -577,8 +579,30 @@ class Layer(LayerState, Operation):
         raise NotImplementedError(f"No quantization is registered for {type(self).__name__} and the mode {mode!r}.")
 
     def rematerialized_call(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
-        """The call, whose intermediate results are computed again for its gradient where a scope asks for it."""
-        return layer_call
+        """What to call in place of ``layer_call`` where a ``RematScope`` covers the layer; ``layer_call`` itself elsewhere."""
+        scope = self._remat
+
+        def output_size() -> int:
+            a, k = tree.map_structure(_symbol_like, (args, kwargs))
+            return sum(math.prod(x.shape) for x in tree.flatten(self._abstract_spec(a, k)))
+
+        if scope is None:
+            return layer_call
+        if scope.mode == "activations":
+            return functools.partial(self._with_activation_again, layer_call)
+        if not scope.covers(self.name, output_size):
+            return layer_call
+        return lambda *a, **k: call_again(layer_call, self.variables, a, k, self.add_loss)
+
+    def _with_activation_again(self, layer_call: Any, *args: Any, **kwargs: Any) -> Any:
+        activation = self.__dict__.get("activation")
+        if activation is None:
+            return layer_call(*args, **kwargs)
+        object.__setattr__(self, "activation", lambda *a, **k: call_again(activation, (), a, k))
+        try:
+            return layer_call(*args, **kwargs)
+        finally:
+            object.__setattr__(self, "activation", activation)
 
     # ---- copies -----------------------------------------------------------------------------------------------------
 
@@ -624,6 +648,13 @@ def _given_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
     if "input_shape" in kwargs:
         return (kwargs.pop("batch_size", None), *kwargs.pop("input_shape"))
     return (None, kwargs.pop("input_dim")) if "input_dim" in kwargs else None
+
+
+def _symbol_like(x: Any) -> Any:
+    """A tensor's shape and dtype as a symbol; anything else as it is."""
+    if isinstance(x, KerasTensor) or not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        return x
+    return KerasTensor(tuple(x.shape), dtypes.standardize_dtype(x.dtype), record_history=False)
 
 
 def _masks_of(x: Any) -> Any:
