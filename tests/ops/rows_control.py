@@ -38,7 +38,7 @@ ROWS = [
     row("scan", lambda c, x: (c + x, c * x), X[0], X, differentiable=True, unknown=False),
     row("scan", lambda c, x: (c + x, c * x), X[0], X, reverse=True, differentiable=True, unknown=False),
     row("scan", lambda c, _: (c * 2, c), X[0], None, 4, reference=_doubled),
-    row("fori_loop", 1, 4, lambda i, x: x * 2, X, reference=lambda a, b, f, x: x * 8),
+    row("fori_loop", 1, 4, lambda i, x: x * 2, X, reference=lambda a, b, f, x: x * 8, differentiable=True),
     row(
         "while_loop",
         lambda i, x: i < 3,
@@ -62,6 +62,7 @@ ROWS = [
         [lambda x: x + 1, lambda x: x * 10],
         X,
         reference=lambda i, b, x: x * 10,
+        differentiable=True,
         compiled=False,
     ),
     row("associative_scan", lambda a, b: a + b, X, reference=lambda f, x: np.cumsum(x, 0), differentiable=True),

@@ -172,6 +172,7 @@ def depthwise() -> list[Row]:
                 reference=_separable,
                 name=f"separable{rank}d-{data_format}-{padding}",
                 tolerance=1e-5,
+                differentiable=True,
             )
         )
     return rows
@@ -223,7 +224,10 @@ def pools() -> list[Row]:
                 )
         for op, reduction in (("adaptive_max_pool", np.max), ("adaptive_average_pool", np.mean)):
             reference = _adaptive(reduction)
-            rows.extend(row(op, x, size, data_format, reference=reference, tolerance=2e-6) for size in (1, 2, 3))
+            rows.extend(
+                row(op, x, size, data_format, reference=reference, tolerance=2e-6, differentiable=True)
+                for size in (1, 2, 3)
+            )
     return rows
 
 

@@ -34,7 +34,7 @@ ROWS = [
     solver(
         "svd", normal(2, 3, 4), compute_uv=False, reference=lambda x, compute_uv: np.linalg.svd(x, compute_uv=False)
     ),
-    solver("lu_factor", SQUARE[0], reference=linalg.lu_factor, compiled=False, differentiable=False),
+    solver("lu_factor", SQUARE[0], reference=linalg.lu_factor, compiled=False),
     solver("solve", SQUARE[0], normal(4), reference=np.linalg.solve),
     solver("solve", SQUARE, normal(2, 4, 3), reference=np.linalg.solve),
     solver("solve_triangular", LOWER, normal(4, 2), lower=True, reference=linalg.solve_triangular),

@@ -271,5 +271,5 @@ ROWS = [
         differentiable=True,
         tolerance=3e-6,
     ),
-    row("psnr", P, P + 0.1, 1.0, reference=_psnr, tolerance=3e-5),
+    row("psnr", P, P + 0.1, 1.0, reference=_psnr, tolerance=3e-5, differentiable=True),
 ]

@@ -37,7 +37,7 @@ def _segments(start: float, function: np.ufunc) -> object:
 
 
 ROWS = [
-    row("array", X, reference=np.array),
+    row("array", X, reference=np.array, differentiable=True),
     row("copy", X, reference=np.copy, dtypes=("float32", "bool", "int32"), differentiable=True),
     row("saturate_cast", X * 300, "uint8", reference=lambda x, d: np.clip(x, 0, 255).astype(d)),
     row("saturate_cast", integers(-999, 999, 9), "int8", reference=lambda x, d: np.clip(x, -128, 127).astype(d)),
@@ -52,7 +52,7 @@ ROWS = [
     row("unravel_index", integers(0, 24, 5), (2, 3, 4), reference=np.unravel_index),
     row("argpartition", X, 2, reference=lambda x, k: np.argsort(x)),
     row("segment_sum", normal(5, 2), IDS, num_segments=5, reference=_segments(0, np.add), differentiable=True),
-    row("segment_prod", normal(5, 2), IDS, num_segments=5, reference=_segments(1, np.multiply)),
+    row("segment_prod", normal(5, 2), IDS, num_segments=5, reference=_segments(1, np.multiply), differentiable=True),
     row("segment_max", normal(5, 2), IDS, num_segments=5, reference=_segments(-np.inf, np.maximum)),
     row("segment_min", normal(5, 2), IDS, num_segments=5, reference=_segments(np.inf, np.minimum)),
     window("bartlett", 7),
@@ -62,9 +62,26 @@ ROWS = [
     window("blackman", 1),
     row("kaiser", 7, 3.0, reference=np.kaiser, symbolic=False, compiled=False, tolerance=3e-6),
     row("geomspace", 1.0, 100.0, 5, reference=np.geomspace, symbolic=False, compiled=False, tolerance=3e-6),
-    row("geomspace", np.array([-1.0, 2.0]), np.array([-9.0, 5.0]), 4, reference=np.geomspace, tolerance=3e-6),
+    row(
+        "geomspace",
+        np.array([-1.0, 2.0]),
+        np.array([-9.0, 5.0]),
+        4,
+        reference=np.geomspace,
+        tolerance=3e-6,
+        differentiable=True,
+    ),
     *(
-        row("correlate", normal(m), normal(n), mode, reference=np.correlate, unknown=False, tolerance=3e-6)
+        row(
+            "correlate",
+            normal(m),
+            normal(n),
+            mode,
+            reference=np.correlate,
+            unknown=False,
+            tolerance=3e-6,
+            differentiable=True,
+        )
         for m, n in ((7, 3), (3, 6))
         for mode in ("valid", "same", "full")
     ),

@@ -41,9 +41,9 @@ ROWS = [
         for method in ("linear", "lower", "higher", "midpoint", "nearest")
     ),
     row("quantile", X, 0.3, (0, 1), keepdims=True, reference=np.quantile, differentiable=True, tolerance=5e-6),
-    row("percentile", X, 30, -1, reference=np.percentile, tolerance=5e-6),
+    row("percentile", X, 30, -1, reference=np.percentile, tolerance=5e-6, differentiable=True),
     row("nanmedian", HOLES, reference=np.nanmedian, dtypes=FLOATS, unknown=False),
-    row("nanmedian", HOLES, 1, keepdims=True, reference=np.nanmedian),
+    row("nanmedian", HOLES, 1, keepdims=True, reference=np.nanmedian, differentiable=True),
     row("nanmedian", integers(0, 9, 3, 4), 0, reference=np.nanmedian),
     *(
         row(
@@ -61,26 +61,30 @@ ROWS = [
     row("nanquantile", EMPTY, 0.3, 1, reference=_nanquantile, tolerance=5e-6),
     row("nanquantile", EMPTY, 0.3, (0, 1), keepdims=True, reference=np.nanquantile, tolerance=5e-6),
     row("nanquantile", X, 0.7, (0, 2), reference=np.nanquantile, differentiable=True, tolerance=5e-6),
-    row("nanpercentile", HOLES, 30, -1, reference=np.nanpercentile, tolerance=5e-6),
-    *(row(op, HOLES, reference=getattr(np, op), tolerance=3e-6) for op in NAN_REDUCTIONS),
+    row("nanpercentile", HOLES, 30, -1, reference=np.nanpercentile, tolerance=5e-6, differentiable=True),
+    *(row(op, HOLES, reference=getattr(np, op), tolerance=3e-6, differentiable=True) for op in NAN_REDUCTIONS),
     *(row(op, HOLES, -1, keepdims=True, reference=getattr(np, op), tolerance=3e-6) for op in NAN_REDUCTIONS),
     row("nansum", integers(0, 5, 3, 4), 0, reference=np.nansum),
     row("nanmax", integers(0, 5, 3, 4), 0, reference=np.nanmax),
-    *(row(op, HOLES, axis, reference=getattr(np, op)) for op in ("nancumsum", "nancumprod") for axis in (None, 1)),
+    *(
+        row(op, HOLES, axis, reference=getattr(np, op), differentiable=True)
+        for op in ("nancumsum", "nancumprod")
+        for axis in (None, 1)
+    ),
     *(row(op, HOLES, axis, reference=getattr(np, op)) for op in ("nanargmax", "nanargmin") for axis in (None, 1)),
     row("diff", X, reference=np.diff, dtypes=("float32", "int32", "bool"), differentiable=True),
     row("diff", X, 2, 1, reference=np.diff, differentiable=True),
     row("trapezoid", X, reference=np.trapezoid, differentiable=True, tolerance=2e-6),
     row("trapezoid", X, np.sort(normal(4)), axis=1, reference=np.trapezoid, tolerance=3e-6, unknown=False),
-    row("vander", normal(4), reference=np.vander, unknown=False, tolerance=3e-6),
+    row("vander", normal(4), reference=np.vander, unknown=False, tolerance=3e-6, differentiable=True),
     row("vander", integers(1, 4, 3), 4, increasing=True, reference=np.vander, unknown=False),
     row("bincount", integers(0, 6, 9), minlength=7, reference=np.bincount),
     row("bincount", integers(0, 6, 9), reference=np.bincount, symbolic=False, compiled=False),
-    row("bincount", integers(0, 6, 9), normal(9), minlength=6, reference=np.bincount),
+    row("bincount", integers(0, 6, 9), normal(9), minlength=6, reference=np.bincount, differentiable=True),
     row("digitize", X, np.array([-1.0, 0.0, 0.5]), reference=np.digitize, unknown=False),
     row("histogram", X, 7, reference=np.histogram, tolerance=5e-6, unknown=False),
     row("histogram", X, 5, (-1.0, 1.5), reference=np.histogram, tolerance=5e-6, unknown=False),
-    row("corrcoef", normal(3, 9), reference=np.corrcoef, tolerance=5e-6, unknown=False),
+    row("corrcoef", normal(3, 9), reference=np.corrcoef, tolerance=5e-6, unknown=False, differentiable=True),
     row("average", np.abs(HOLES) > 0, reference=np.average),
     row("ptp", uniform(0, 1, 5), reference=np.ptp),
 ]

@@ -63,6 +63,8 @@ class Backend:
     optimizer_kernels: Mapping[str, Callable[..., Any]] = {}
     #: Whether those kernels and assignments change tensors in place.
     updates_in_place: bool = False
+    #: Whether loops are traced, so that they may end by values that aren't there yet; unrolled where not.
+    traces_loops: bool = True
     #: Whether a ``train_step`` override takes ``(state, data)`` and returns ``(logs, state)``.
     functional_steps: bool = False
 
@@ -159,6 +161,10 @@ class Backend:
             f"The {self.name} backend has no sparse tensors; received one of shape {tuple(shape)}. Make it dense with "
             "`.toarray()`, or run on jax, torch or tensorflow."
         )
+
+    def immediate(self, x: Tensor) -> bool:
+        """Whether a tensor's values can be looked at for nothing and shapes may depend on them."""
+        return False
 
     def block(self, x: Any) -> None:
         """Wait until the values of a nested structure are computed."""

@@ -19,7 +19,7 @@ from triceras.ops.specs import elementwise, same
 from triceras.ops.transcendental import expm1, tanh
 
 
-@elementwise()
+@elementwise("number")
 def relu(x: TensorLike) -> Tensor:
     """The rectified linear unit ``max(x, 0)``.
 
@@ -29,7 +29,7 @@ def relu(x: TensorLike) -> Tensor:
     """
 
 
-@elementwise()
+@elementwise("number")
 def relu6(x: TensorLike) -> Tensor:
     """``min(max(x, 0), 6)``.
 

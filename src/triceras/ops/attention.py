@@ -27,7 +27,7 @@ def _attention_spec(query: Spec, key: Spec, value: Spec, *args: Any, **kwargs: A
     return Spec((*query.shape[:-1], value.shape[-1]), query.dtype)
 
 
-@composite("float", spec=_attention_spec)
+@composite("float", spec=_attention_spec, fused=True)
 def dot_product_attention(
     query: TensorLike,
     key: TensorLike,

@@ -10,7 +10,7 @@ from triceras.core import settings, windows
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import Index, TensorLike, composite
-from triceras.ops.elementwise import square
+from triceras.ops.elementwise import divide, multiply, square
 from triceras.ops.reduce import mean
 from triceras.ops.shape import pad, reshape, stack, transpose
 from triceras.ops.transcendental import cos, log10, sin
@@ -189,4 +189,4 @@ def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Tensor:
     """
     if tuple(x1.shape) != tuple(x2.shape):
         raise ValueError(f"psnr() needs tensors of one shape, received {tuple(x1.shape)} and {tuple(x2.shape)}.")
-    return -10 * log10(mean(square(x1 - x2)) / max_val**2)
+    return multiply(log10(divide(mean(square(x1 - x2)), max_val**2)), -10)

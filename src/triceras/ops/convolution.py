@@ -340,12 +340,27 @@ def _adaptive_spec(inputs: Spec, output_size: Any, data_format: str | None = Non
     return Spec(windows.channels_restored(sizes, data_format), inputs.dtype)
 
 
-def _adaptive(inputs: Any, output_size: Any, data_format: str | None, reduction: Any) -> Tensor:
+def _adaptive(inputs: Any, output_size: Any, data_format: str | None) -> tuple[Any, tuple[Any, ...], int]:
+    """The arguments of ``adaptive_mean`` and ``adaptive_largest``."""
     data_format = _format(data_format)
-    shape, rank = _checked("adaptive_pool", inputs, None, data_format)
-    first = 1 if data_format == "channels_last" else 2
-    x = inputs
-    for axis, count in zip(range(first, first + rank), _adaptive_sizes(shape, output_size), strict=True):
+    shape, _ = _checked("adaptive_pool", inputs, None, data_format)
+    return inputs, _adaptive_sizes(shape, output_size), 1 if data_format == "channels_last" else 2
+
+
+@composite("float", fused=True)
+def adaptive_mean(inputs: TensorLike, sizes: tuple[int, ...], first: int) -> Tensor:
+    """``adaptive_average_pool`` with every argument given, over the axes from ``first`` on."""
+    return _divided(inputs, sizes, first, mean)
+
+
+@composite("join", fused=True)
+def adaptive_largest(inputs: TensorLike, sizes: tuple[int, ...], first: int) -> Tensor:
+    """``adaptive_max_pool`` with every argument given, over the axes from ``first`` on."""
+    return _divided(inputs, sizes, first, reduce_max)
+
+
+def _divided(x: Any, sizes: tuple[int, ...], first: int, reduction: Any) -> Tensor:
+    for axis, count in enumerate(sizes, first):
         size = x.shape[axis]
         if size == count:
             continue
@@ -371,7 +386,7 @@ def adaptive_average_pool(inputs: TensorLike, output_size: Any, data_format: str
         >>> shape(adaptive_average_pool(ones((1, 7, 5, 2)), (3, 2)))
         (1, 3, 2, 2)
     """
-    return _adaptive(inputs, output_size, data_format, mean)
+    return adaptive_mean(*_adaptive(inputs, output_size, data_format))
 
 
 @composite("join", spec=_adaptive_spec)
@@ -382,4 +397,4 @@ def adaptive_max_pool(inputs: TensorLike, output_size: Any, data_format: str | N
         >>> shape(adaptive_max_pool(ones((1, 7, 5, 2)), 3))
         (1, 3, 3, 2)
     """
-    return _adaptive(inputs, output_size, data_format, reduce_max)
+    return adaptive_largest(*_adaptive(inputs, output_size, data_format))

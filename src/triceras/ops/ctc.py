@@ -152,7 +152,7 @@ def ctc_decode(
     lengths, blank = cast(sequence_lengths, "int32"), mask_index % inputs.shape[2]
     if strategy == "greedy":
         return _greedy(inputs, lengths, merge_repeated, blank)
-    return _beam_search(log_softmax(inputs, -1), lengths, beam_width, top_paths, blank)
+    return beam_search(log_softmax(inputs, -1), lengths, beam_width, top_paths, blank)
 
 
 def _greedy(inputs: Tensor, lengths: Tensor, merge_repeated: bool, blank: int) -> tuple[Tensor, Tensor]:
@@ -176,10 +176,18 @@ def _extended(hashes: Sequence[Tensor], label: Tensor) -> list[Tensor]:
     return [h * lane + (label + 1) for h, lane in zip(hashes, _LANES, strict=True)]
 
 
-def _beam_search(
-    log_probabilities: Tensor, lengths: Tensor, width: int, top_paths: int, blank: int
+def _search_spec(log_probabilities: Spec, lengths: Spec, width: int, top_paths: int, blank: int) -> tuple[Spec, Spec]:
+    return _decode_spec(log_probabilities, lengths, "beam_search", width, top_paths)
+
+
+@composite(at_least_float32, spec=_search_spec, fused=True)
+def beam_search(
+    log_probabilities: TensorLike, lengths: Index, width: int, top_paths: int, blank: int
 ) -> tuple[Tensor, Tensor]:
-    """Sequences are kept with two probabilities: of the paths that end with a blank, and of those that don't."""
+    """``ctc_decode`` by beam search.
+
+    Sequences are kept with two probabilities: of the paths that end with a blank, and of those that don't.
+    """
     steps, classes = shape(log_probabilities)[1:]
     dtype = dtype_of(log_probabilities)
     slots = expand_dims(arange(width), 0) + expand_dims(

@@ -107,8 +107,19 @@ class Op:
 
     def positional(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """A call's arguments with tensors given by keyword moved to their places, as bodies name them differently."""
-        bound = self.signature.bind(*args, **kwargs)
-        return bound.args, bound.kwargs
+        places, rest = list(args), dict(kwargs)
+        for name, default in self.defaults[len(args) :]:
+            if not rest:
+                break
+            places.append(rest.pop(name, default))
+        if any(x is inspect.Parameter.empty for x in places):
+            self.signature.bind(*args, **kwargs)  # it says what is missing
+        return tuple(places), rest
+
+    @functools.cached_property
+    def defaults(self) -> list[tuple[str, Any]]:
+        """The name and the default of each parameter that has a place."""
+        return [(p.name, p.default) for p in self.signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 #: Every op by its name.
@@ -128,8 +139,8 @@ def primitive(
     """An op with a body in every backend's table; the decorated function is its signature and its documentation.
 
     Args:
-        promote: how the dtypes of its tensors come together: ``"join"``, ``"float"``, ``"accumulator"``, a function of the
-            dtypes, or None for not at all.
+        promote: how the dtypes of its tensors come together: a name in ``PROMOTIONS``, a function of the dtypes, or None for
+            not at all.
         spec: ``spec(*args, **kwargs)`` with a ``Spec`` in each tensor's place gives the result's; the dtypes are promoted
             already. None: the backend's abstract evaluation says.
         dtype: the result's dtype where it isn't the promoted one.
@@ -257,11 +268,13 @@ def _dispatcher(op: Op) -> Callable[..., Any]:
     """The op's call, with a plan for each combination of classes and dtypes of its leading tensors."""
     plans: dict[Any, Callable[..., Any] | None] = {}
     _all_plans.append(plans)
-    if [slot.position for slot in op.slots] != list(range(len(op.slots))) or not op.slots:
+    if not op.slots:
         return _resolver(op)
     if any(slot.many for slot in op.slots):
-        return _sequence_dispatcher(op, plans) if len(op.slots) == 1 else _resolver(op)
-    return {1: _unary_dispatcher, 2: _binary_dispatcher}.get(len(op.slots), _general_dispatcher)(op, plans)
+        leads = len(op.slots) == 1 and op.slots[0].position == 0
+        return _sequence_dispatcher(op, plans) if leads else _resolver(op)
+    makers = {(0,): _unary_dispatcher, (0, 1): _binary_dispatcher}
+    return makers.get(tuple(slot.position for slot in op.slots), _general_dispatcher)(op, plans)
 
 
 def _resolver(op: Op) -> Callable[..., Any]:
@@ -313,18 +326,19 @@ def _binary_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> C
 
 
 def _general_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
-    count = len(op.slots)
-
-    otherwise = _resolver(op)
+    """Tensors anywhere among the arguments, the optional ones given by place, by keyword or not at all."""
+    positions = [slot.position for slot in op.slots]
+    keywords = frozenset(slot.name for slot in op.slots)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if len(args) < count:
-            return otherwise(*args, **kwargs)
-        key = tuple([(type(x), getattr(x, "dtype", None)) for x in args[:count]])
-        plan = plans.get(key, _UNSEEN)
-        if plan is _UNSEEN:
-            plan = plans[key] = _plan(op, args[:count])
         try:
+            if kwargs and not keywords.isdisjoint(kwargs):
+                args, kwargs = op.positional(args, kwargs)
+            found = [args[i] for i in positions if i < len(args)]
+            key = tuple([(type(x), getattr(x, "dtype", None)) for x in found])
+            plan = plans.get(key, _UNSEEN)
+            if plan is _UNSEEN:
+                plan = plans[key] = _plan(op, found)
             return resolve(op, args, kwargs) if plan is None else plan(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - it is raised again
             return recovered(op, args, kwargs, error, resolve)
@@ -350,27 +364,33 @@ def _sequence_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) ->
     return call
 
 
-def _plan(op: Op, leading: tuple[Any, ...]) -> Callable[..., Any] | None:
-    """What to do with leading tensors of these classes and dtypes; None where it depends on their values."""
-    if any(type(x) in SYMBOLIC for x in leading):
+def _plan(op: Op, given: Sequence[Any]) -> Callable[..., Any] | None:
+    """What to do with tensors of these classes and dtypes in an op's first slots; None where it depends on their values."""
+    if any(type(x) in SYMBOLIC for x in given):
         return functools.partial(record, op)
-    backend = common_owner(op.name, leading)
-    if backend is None or any(isinstance(x, (list, tuple, *backend.sparse_types)) for x in leading):
+    backend = common_owner(op.name, given)
+    if backend is None or any(isinstance(x, (list, tuple, *backend.sparse_types)) for x in given):
         return None
-    slots = list(zip(op.slots, leading, strict=True))
+    slots = list(zip(op.slots, given, strict=False))
     target = _target(op, backend, [x for slot, x in slots if slot.promoted and x is not None])
-    body = _body(op, backend, target, leading)
+    body = _body(op, backend, target, given)
     steps = [_converter(op, backend, x, target if slot.promoted else None) for slot, x in slots]
     if not any(steps):
         return body
-    first, *others = [step or _same for step in steps]
-    if not others:
-        return lambda x, *args, **kwargs: body(first(x), *args, **kwargs)
-    if len(others) == 1:
-        second = others[0]
-        return lambda x1, x2, *args, **kwargs: body(first(x1), second(x2), *args, **kwargs)
-    changed = [(i, step) for i, step in enumerate(steps) if step is not None]
+    if [slot.position for slot, _ in slots] == [0]:
+        return functools.partial(_run_first, body, steps[0])
+    if [slot.position for slot, _ in slots] == [0, 1]:
+        return functools.partial(_run_two, body, *(step or _same for step in steps))
+    changed = [(slot.position, step) for (slot, _), step in zip(slots, steps, strict=True) if step is not None]
     return functools.partial(_run_changed, body, changed)
+
+
+def _run_first(body: Any, first: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+    return body(first(x), *args, **kwargs)
+
+
+def _run_two(body: Any, first: Any, second: Any, x1: Any, x2: Any, *args: Any, **kwargs: Any) -> Any:
+    return body(first(x1), second(x2), *args, **kwargs)
 
 
 def _run_changed(body: Callable[..., Any], changed: list[tuple[int, Any]], *args: Any, **kwargs: Any) -> Any:

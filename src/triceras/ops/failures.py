@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dis
+import functools
 import pathlib
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,10 +15,12 @@ from triceras.backends import registry
 from triceras.backends.base import Spec, why
 from triceras.core import dtypes
 from triceras.core.errors import BackendError, OpError
+from triceras.ops import bounds
 
 if TYPE_CHECKING:
     from triceras.ops.dispatch import Op
 
+_F = TypeVar("_F", bound=Callable[..., Any])
 _PACKAGE = str(pathlib.Path(__file__).parents[1])
 #: Parts of the class names of errors that are about the machine, not about the arguments.
 _RESOURCES = ("OutOfMemory", "ResourceExhausted", "MemoryError", "Unavailable", "Internal")
@@ -68,8 +71,33 @@ def explained(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exce
     if not _is_about_arguments(error, list(_tensors(named.values()))):
         return error
     reason = next(said for find in _REASONS if (said := find(op, named, error)))
+    return _refusal(op, named, reason)
+
+
+def _refusal(op: Op, named: dict[str, Any], reason: str) -> OpError:
     received = ", ".join(f"{name}={_short(value)}" for name, value in named.items())
     return OpError(f"{op.name}() can't take these arguments: {reason.rstrip('.')}. Received {received}.")
+
+
+def within_bounds(call: _F) -> _F:
+    """An op that first looks at the positions given as numbers or arrays: some frameworks clamp or skip those out of range.
+
+    Raises:
+        OpError: one is out of range.
+    """
+    op, rule = call.op, bounds.RULES[call.__name__]  # type: ignore[attr-defined]
+
+    @functools.wraps(call)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            said = rule(bounds.static, *args, **kwargs)
+        except (TypeError, ValueError):  # not what the op takes at all, and it says so itself
+            said = None
+        if said is None:
+            return call(*args, **kwargs)
+        raise _refusal(op, op.signature.bind(*args, **kwargs).arguments, said)
+
+    return checked  # type: ignore[return-value]
 
 
 def _is_about_arguments(error: Exception, tensors: list[Any]) -> bool:
@@ -125,6 +153,22 @@ def _axis_out_of_range(op: Op, named: dict[str, Any], error: Exception) -> str |
     return None
 
 
+def _position_out_of_range(op: Op, named: dict[str, Any], error: Exception) -> str | None:
+    rule = bounds.RULES.get(op.name)
+    return None if rule is None else rule(_read, **named)
+
+
+def _read(x: Any) -> np.ndarray | None:
+    """The numbers of a tensor; None while a program is traced, where there are none."""
+    owner = registry.owner_of(x)
+    if owner is None:
+        return bounds.static(x)
+    try:
+        return bounds.static(owner.to_numpy(x))
+    except Exception:  # noqa: BLE001 - each framework refuses in its own way
+        return None
+
+
 def _against_the_rule(op: Op, named: dict[str, Any], error: Exception) -> str | None:
     if op.spec is None:
         return None
@@ -149,7 +193,13 @@ def _said_by_what_failed(op: Op, named: dict[str, Any], error: Exception) -> str
 
 
 #: What is tried in turn to say why; the last always knows something.
-_REASONS: tuple[Callable[..., str | None], ...] = (_text, _axis_out_of_range, _against_the_rule, _said_by_what_failed)
+_REASONS: tuple[Callable[..., str | None], ...] = (
+    _text,
+    _axis_out_of_range,
+    _position_out_of_range,
+    _against_the_rule,
+    _said_by_what_failed,
+)
 
 
 def _spec(x: Any) -> Spec | None:

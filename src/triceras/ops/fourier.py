@@ -292,6 +292,14 @@ def stft(
         (6, 5)
     """
     weights = _window("stft", window, sequence_length, sequence_stride, fft_length, core.dtype(x))
+    return spectra(x, weights, sequence_stride, fft_length, center)
+
+
+@composite(at_least_float32, fused=True)
+def spectra(
+    x: TensorLike, weights: TensorLike | None, sequence_stride: int, fft_length: int, center: bool
+) -> tuple[Tensor, Tensor]:
+    """``stft`` with a window of ``fft_length``."""
     if center:
         x = pad(x, (*[(0, 0)] * (len(x.shape) - 1), (fft_length // 2, fft_length // 2)), "reflect")
     frames = extract_sequences(x, fft_length, sequence_stride)

@@ -10,6 +10,7 @@ from triceras.backends.base import Spec, Tensor
 from triceras.core.shapes import broadcast_shapes, normalize_axes
 from triceras.ops import core
 from triceras.ops.dispatch import Index, TensorLike, composite, primitive
+from triceras.ops.failures import within_bounds
 from triceras.ops.specs import same
 
 
@@ -20,6 +21,7 @@ def _take_spec(x: Spec, indices: Spec, axis: int | None = None) -> Spec:
     return Spec((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
 
+@within_bounds
 @primitive(spec=_take_spec)
 def take(x: Index, indices: Index, axis: int | None = None) -> Tensor:
     """The slices of a tensor at integer positions along an axis; negative ones count from the end.
@@ -28,6 +30,9 @@ def take(x: Index, indices: Index, axis: int | None = None) -> Tensor:
         x: any tensor.
         indices: an integer tensor of any shape.
         axis: the axis; None takes from the flat tensor.
+
+    Raises:
+        OpError: a position given as a number, list or array is out of range; those in tensors may be looked at by nobody.
 
     Returns:
         A tensor with the indices' shape in place of the axis.
@@ -48,6 +53,7 @@ def _take_along_axis_spec(x: Spec, indices: Spec, axis: int | None = None) -> Sp
     return Spec((*others[:axis], indices.shape[axis], *others[axis + 1 :]), x.dtype)
 
 
+@within_bounds
 @primitive(spec=_take_along_axis_spec)
 def take_along_axis(x: Index, indices: Index, axis: int | None = None) -> Tensor:
     """The elements of a tensor at the position that ``indices`` gives for each place along an axis.
@@ -110,6 +116,7 @@ def _slice_size(size: int | None, key: builtins.slice) -> int | None:
     return None
 
 
+@within_bounds
 @primitive(spec=_get_item_spec)
 def get_item(x: Index, key: Any) -> Tensor:
     """``x[key]`` for integers, slices, None, Ellipsis, and integer or boolean tensors, by NumPy's rules.
@@ -129,11 +136,13 @@ def _scatter_spec(inputs: Spec, indices: Spec, updates: Spec, reduction: str | N
 _REDUCTIONS = (None, "add", "max", "min", "mul")
 
 
+@within_bounds
 @primitive(spec=_scatter_spec)
 def scatter_into(inputs: Index, indices: Index, updates: Index, reduction: str | None = None) -> Tensor:
     """``scatter_update`` with its arguments checked and the updates in the dtype of the inputs."""
 
 
+@within_bounds
 @composite(spec=_scatter_spec)
 def scatter_update(inputs: Index, indices: Index, updates: Index, reduction: str | None = None) -> Tensor:
     """A tensor with some of its slices replaced or combined with others.
@@ -161,6 +170,7 @@ def _from_zeros_spec(indices: Spec, values: Spec, shape: Sequence[int]) -> Spec:
     return Spec(tuple(shape), values.dtype)
 
 
+@within_bounds
 @composite(spec=_from_zeros_spec)
 def scatter(indices: Index, values: Index, shape: Sequence[int]) -> Tensor:
     """Zeros with values added at some places.
@@ -190,14 +200,19 @@ def _slice_spec(inputs: Spec, start_indices: Any, shape: Sequence[int]) -> Spec:
     return Spec(tuple(sizes), inputs.dtype)
 
 
+@within_bounds
 @primitive(spec=_slice_spec)
 def slice(inputs: Index, start_indices: Any, shape: Sequence[int]) -> Tensor:
     """A block of a tensor.
 
     Args:
         inputs: any tensor.
-        start_indices: where it begins, an integer for each axis; a tensor or a sequence.
-        shape: its sizes.
+        start_indices: where it begins, an integer for each axis; a tensor or a sequence. What tensors say is moved inwards
+            so that the block fits.
+        shape: its sizes; -1 for all that is left.
+
+    Raises:
+        OpError: a beginning given as a number or array lets the block stick out.
 
     Example:
         >>> convert_to_numpy(slice([[1, 2, 3], [4, 5, 6]], (0, 1), (2, 2))).tolist()
@@ -209,6 +224,7 @@ def _slice_update_spec(inputs: Spec, start_indices: Any, updates: Spec) -> Spec:
     return inputs
 
 
+@within_bounds
 @primitive(spec=_slice_update_spec)
 def slice_update(inputs: Index, start_indices: Any, updates: Index) -> Tensor:
     """A tensor with a block of it replaced.
@@ -216,7 +232,11 @@ def slice_update(inputs: Index, start_indices: Any, updates: Index) -> Tensor:
     Args:
         inputs: any tensor.
         start_indices: where the block begins, an integer for each axis; a tensor or a sequence.
+            What tensors say is moved inwards so that the block fits.
         updates: the block, of as many axes.
+
+    Raises:
+        OpError: a beginning given as a number or array lets the block stick out.
 
     Example:
         >>> convert_to_numpy(slice_update([1, 2, 3, 4], [1], [8, 9])).tolist()

@@ -90,7 +90,7 @@ def rms_normalization(
     return cast(_scaled(y, scale, None, axes), dtype_of(x))
 
 
-@composite("float", spec=same)
+@composite("float", spec=same, fused=True)
 def batch_normalization(
     x: TensorLike,
     mean: TensorLike,

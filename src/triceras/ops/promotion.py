@@ -47,4 +47,15 @@ def join_accumulator(types: Sequence[Any]) -> str:
     return "uint32" if joined in ("uint8", "uint16") else joined
 
 
-PROMOTIONS: dict[str, Promotion] = {"join": join, "float": join_float, "accumulator": join_accumulator}
+def join_number(types: Sequence[Any]) -> str:
+    """The same, with booleans as int32 where a result of theirs is a number."""
+    joined = dtypes.result_type(*types)
+    return "int32" if joined == "bool" else joined
+
+
+PROMOTIONS: dict[str, Promotion] = {
+    "join": join,
+    "number": join_number,
+    "float": join_float,
+    "accumulator": join_accumulator,
+}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from triceras.backends.base import Spec, Tensor
 from triceras.core.shapes import normalize_axes, reduced_shape
 from triceras.ops import core, reduce
+from triceras.ops.creation import full
 from triceras.ops.dispatch import Index, TensorLike, composite
 from triceras.ops.elementwise import divide, floor, maximum, minimum, multiply, subtract
 from triceras.ops.indexing import sort, take, take_along_axis
@@ -23,7 +25,19 @@ def _to_last(x: Tensor, axis: Axes) -> Tensor:
     axes = normalize_axes(axis, len(x.shape))
     kept = [i for i in range(len(x.shape)) if i not in axes]
     sizes = core.shape(x)
-    return reshape(transpose(x, [*kept, *axes]), (*(sizes[i] for i in kept), -1))
+    last = [sizes[i] for i in axes]
+    known = all(isinstance(size, int) for size in last)
+    return reshape(transpose(x, [*kept, *axes]), (*(sizes[i] for i in kept), math.prod(last) if known else -1))
+
+
+def _of_nothing(x: Tensor, q: Tensor, axis: Axes, keepdims: bool) -> Tensor | None:
+    """NaN in the result's shape where an axis of size zero leaves nothing to choose from, else None."""
+    sizes = list(core.shape(x))
+    axes = normalize_axes(axis, len(sizes))
+    if not any(isinstance(sizes[i], int) and sizes[i] == 0 for i in axes):
+        return None
+    kept = [1 if i in axes else size for i, size in enumerate(sizes) if keepdims or i not in axes]
+    return full((*core.shape(q), *kept), float("nan"), core.dtype(x))
 
 
 def _quantile_spec(x: Spec, q: Spec, axis: Any = None, method: str = "linear", keepdims: bool = False) -> Spec:
@@ -50,6 +64,9 @@ def quantile(x: TensorLike, q: Index, axis: Axes = None, method: str = "linear",
         1.5
     """
     _check_method("quantile", method)
+    nothing = _of_nothing(x, q, axis, keepdims)
+    if nothing is not None:
+        return nothing
     dtype = core.dtype(x)
     exact = _exact(dtype)
     values = sort(_to_last(x, axis), -1)
@@ -134,6 +151,9 @@ def nanquantile(x: TensorLike, q: Index, axis: Axes = None, method: str = "linea
         2.0
     """
     _check_method("nanquantile", method)
+    nothing = _of_nothing(x, q, axis, keepdims)
+    if nothing is not None:
+        return nothing
     dtype = core.dtype(x)
     values = _to_last(x, axis)
     missing = isnan(values)
@@ -146,10 +166,10 @@ def nanquantile(x: TensorLike, q: Index, axis: Axes = None, method: str = "linea
     weight = core.cast(_WEIGHTS[method](subtract(position, low), low), dtype)
     below = core.cast(low, "int32")
     above = minimum(below + 1, maximum(count - 1, 0))
-    nothing = equal(count, 0)
-    a, b = (where(nothing, 0.0, take_along_axis(values, place, -1)) for place in (below, above))
+    empty = equal(count, 0)
+    a, b = (where(empty, 0.0, take_along_axis(values, place, -1)) for place in (below, above))
     result = where(not_equal(weight, 0), a + (b - a) * weight, a)
-    result = where(nothing, core.cast(float("nan"), dtype), result)
+    result = where(empty, core.cast(float("nan"), dtype), result)
     result = moveaxis(result, -1, 0) if len(q.shape) else result[..., 0]
     return _with_axes(result, x, q, axis) if keepdims else result
 

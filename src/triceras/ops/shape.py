@@ -218,7 +218,7 @@ def _repeat_spec(x: Spec, repeats: Any, axis: int | None = None) -> Spec:
     axis = 0 if axis is None else normalize_axes(axis, len(x.shape))[0]
     counts = [repeats] if isinstance(repeats, int) else [int(r) for r in repeats]
     size = shape[axis]
-    if len(counts) > 1:
+    if len(counts) != 1:
         total = sum(counts)
     else:
         total = None if size is None else size * counts[0]

@@ -11,7 +11,7 @@ from triceras.ops import core, reduce
 from triceras.ops.creation import arange, linspace, ones_like, zeros
 from triceras.ops.crossentropy import one_hot
 from triceras.ops.dispatch import Index, TensorLike, composite
-from triceras.ops.elementwise import maximum, minimum, multiply, sqrt
+from triceras.ops.elementwise import add, divide, maximum, minimum, multiply, sqrt, subtract
 from triceras.ops.indexing import scatter_into, searchsorted
 from triceras.ops.logic import greater_equal, isnan, less_equal, logical_and, logical_not, not_equal, where
 from triceras.ops.products import matmul
@@ -142,8 +142,11 @@ def nanvar(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
         >>> convert_to_numpy(nanvar([1.0, float("nan"), 3.0])).tolist()
         1.0
     """
-    distance = x - nanmean(x, axis, keepdims=True)
-    return nanmean(distance * distance, axis, keepdims)
+    # What is missing is left out before anything is computed with it, or the gradient would be NaN everywhere.
+    missing = isnan(x)
+    distance = where(missing, core.cast(0, core.dtype(x)), subtract(_filled(x, 0), nanmean(x, axis, keepdims=True)))
+    count = sum(core.cast(logical_not(missing), core.dtype(x)), axis, keepdims)
+    return divide(sum(multiply(distance, distance), axis, keepdims), count)
 
 
 @composite("float")
@@ -283,9 +286,10 @@ def histogram(x: TensorLike, bins: Any = 10, range: Sequence[float] | None = Non
         [1, 2, 1]
     """
     x = ravel(x)
-    low, high = (reduce.min(x), reduce.max(x)) if range is None else (x[0] * 0 + range[0], x[0] * 0 + range[1])
-    empty = core.cast(less_equal(high, low), core.dtype(x)) / 2
-    edges = linspace(low - empty, high + empty, bins + 1)
+    dtype = core.dtype(x)
+    low, high = (reduce.min(x), reduce.max(x)) if range is None else (core.cast(bound, dtype) for bound in range)
+    empty = divide(core.cast(less_equal(high, low), dtype), 2)
+    edges = linspace(subtract(low, empty), add(high, empty), bins + 1)
     inside = core.cast(logical_and(greater_equal(x, edges[0]), less_equal(x, edges[-1])), "int32")
     place = minimum(maximum(searchsorted(edges, x, side="right") - 1, 0), bins - 1)
     return scatter_into(zeros((bins,), "int32"), expand_dims(place, -1), inside, "add"), edges

@@ -112,10 +112,13 @@ class JaxBackend(Backend):
     def cast(self, x: jax.Array, dtype: str) -> jax.Array:
         if self.is_sparse(x):
             return self.sparse_table["cast"](x, dtype)
+        native = dtypes.numpy_dtype(self.canonical(dtype))
+        if isinstance(x, jax.Array) and x.dtype == native:
+            return x
         x = jnp.asarray(x)
         if jnp.iscomplexobj(x) and not dtypes.is_complex_dtype(dtype):
             x = x.real
-        return x.astype(dtypes.numpy_dtype(self.canonical(dtype)))
+        return x.astype(native)
 
     def dtype_of(self, x: jax.Array) -> str:
         return dtypes.standardize_dtype(x.dtype)
@@ -165,6 +168,9 @@ class JaxBackend(Backend):
     def value_and_grad(self, function: Callable[..., Any], parameters: list[Any]) -> tuple[Any, Any, list[Any]]:
         (value, auxiliary), gradients = jax.value_and_grad(function, has_aux=True)(parameters)
         return value, auxiliary, gradients
+
+    def rematerialize(self, function: Callable[..., Any], tensors: list[Any]) -> list[Any]:
+        return jax.checkpoint(function)(tensors)
 
     def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
         return jax.jit(function) if jit else function

@@ -211,6 +211,8 @@ def _pool_max(x: jax.Array, pool_size: Any, strides: Any, padding: str, data_for
 
 @functools.partial(jax.jit, static_argnums=(1, 2, 3, 4))
 def _pool_average(x: jax.Array, pool_size: Any, strides: Any, padding: str, data_format: str) -> jax.Array:
+    if x.dtype == jnp.float16:  # whose sums overflow where the mean doesn't
+        return _pool_average(x.astype(jnp.float32), pool_size, strides, padding, data_format).astype(x.dtype)
     window, strides, pads = _pool(x, pool_size, strides, padding, data_format)
     if _by_places(window):
         places = _places(_padded(_last(x, data_format), pads), window, strides, (1,) * len(window))

@@ -68,21 +68,22 @@ _standardize.defvjp(_forward, _backward)
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _over(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...], epsilon: float, centered: bool) -> Any:
     gamma, beta = (None if p is None else p.reshape(parameter_shape(x.shape, axes, p.shape)) for p in (gamma, beta))
-    return _standardize(x, gamma, beta, axes, epsilon, centered)
+    results: Any = _standardize(x, gamma, beta, axes, epsilon, centered)
+    return results[0]
 
 
 def _layer_normalization(
     x: jax.Array, gamma: Any = None, beta: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None
 ) -> jax.Array:
     epsilon = settings.epsilon() if epsilon is None else epsilon
-    return _over(x, gamma, beta, normalize_axes(axis, x.ndim), epsilon, True)[0]
+    return _over(x, gamma, beta, normalize_axes(axis, x.ndim), epsilon, True)
 
 
 def _rms_normalization(
     x: jax.Array, scale: Any = None, axis: int | Sequence[int] = -1, epsilon: float | None = None
 ) -> jax.Array:
     epsilon = settings.epsilon() if epsilon is None else epsilon
-    return _over(x, scale, None, normalize_axes(axis, x.ndim), epsilon, False)[0]
+    return _over(x, scale, None, normalize_axes(axis, x.ndim), epsilon, False)
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))

@@ -26,7 +26,7 @@ def _split(x: jax.Array, indices_or_sections: Any, axis: int = 0) -> list[jax.Ar
 def _repeat(x: jax.Array, repeats: Any, axis: int | None = None) -> jax.Array:
     if isinstance(repeats, int | jax.Array):
         return jnp.repeat(x, repeats, axis)
-    return jnp.repeat(x, np.asarray(repeats), axis)
+    return jnp.repeat(x, np.asarray(repeats, np.int32), axis)
 
 
 def _padded(x: jax.Array, pad_width: Any, mode: str = "constant", constant_values: Any = None) -> jax.Array:

@@ -29,15 +29,29 @@ def array(x: Any, dtype: str | None = None) -> np.ndarray:
     return x.astype(np.complex64) if x.dtype == np.complex128 else x
 
 
+def _tensor(x: Any) -> Any:
+    if isinstance(x, np.generic):
+        return np.asarray(x)
+    return tuple([_tensor(y) for y in x]) if type(x) is tuple else x
+
+
 class NumpyBackend(Backend):
     """Arrays on the host; no gradients."""
 
     name = "numpy"
+    traces_loops = False
     tensor_types = (np.ndarray,)
     trains = False
 
     def __init__(self) -> None:
         self.table = self._with_cast(tables.gather("triceras.backends.numpy"))
+
+    def guarded(self, name: str, body: Callable[..., Any]) -> Callable[..., Any]:
+        """NumPy makes scalars of results without axes, which are Python's numbers too: tensors they are to stay."""
+        return lambda *args, **kwargs: _tensor(body(*args, **kwargs))
+
+    def immediate(self, x: Any) -> bool:
+        return True
 
     def convert_to_tensor(self, x: Any, dtype: str | None = None) -> np.ndarray:
         return array(x, dtype)

@@ -32,7 +32,7 @@ TABLE = {
     "stack": np.stack,
     "unstack": _unstack,
     "split": np.split,
-    "repeat": np.repeat,
+    "repeat": lambda x, repeats, axis=None: np.repeat(x, np.asarray(repeats, np.int64), axis),
     "tile": np.tile,
     "padded": _padded,
     "flip": lambda x, axis=None: np.flip(x, _tuple(axis)),

@@ -13,6 +13,7 @@ import tensorflow as tf
 from triceras.backends import registry, sparse, tables
 from triceras.backends.base import Backend, Spec, StepLoop
 from triceras.backends.tensorflow import sparse as native_sparse
+from triceras.backends.tensorflow.immediate import immediate
 from triceras.backends.tensorflow.loop import TensorFlowLoop
 from triceras.backends.tensorflow.native import LayerMixin, VariableMixin
 from triceras.core import dtypes, settings
@@ -24,6 +25,8 @@ DTYPES |= {
 }
 
 
+#: The composites that are run as graphs when called eagerly.
+_LOOPS = frozenset(("beam_search",))
 _TENSORS: Any = tf.Tensor | tf.SparseTensor | tf.IndexedSlices
 
 
@@ -34,7 +37,7 @@ class TensorFlowBackend(Backend):
     tensor_types = (tf.Tensor, tf.Variable, tf.IndexedSlices, tf.SparseTensor)
     variable_mixin = VariableMixin
     layer_mixin = LayerMixin
-    declines = frozenset(("projected", "resized"))
+    declines = frozenset(("projected", "random_unit", "resized", "segment_sum"))
     takes_scalars = frozenset(
         "add subtract multiply divide power maximum minimum clip equal not_equal greater greater_equal less less_equal".split()
     )
@@ -49,6 +52,9 @@ class TensorFlowBackend(Backend):
     @property
     def sparse_types(self) -> tuple[type, ...]:
         return (tf.SparseTensor,)
+
+    def immediate(self, x: Any) -> bool:
+        return immediate(x)
 
     def to_dense(self, x: tf.SparseTensor) -> tf.Tensor:
         return native_sparse.to_dense(x)
@@ -158,8 +164,16 @@ class TensorFlowBackend(Backend):
         gradients = tape.gradient(value, parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return value, auxiliary, [tf.convert_to_tensor(g) for g in gradients]
 
+    def rematerialize(self, function: Callable[..., Any], tensors: list[Any]) -> list[Any]:
+        return list(tf.recompute_grad(lambda *given: function(list(given)))(*tensors))
+
     def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
         return tf.function(function, jit_compile=jit, autograph=False, reduce_retracing=True)
+
+    def fuse(self, function: Callable[..., Any], static: Sequence[str]) -> Callable[..., Any]:
+        # Tracing takes as long as hundreds of eager operations, so that only loops of many are worth it. What isn't a tensor
+        # is static in a graph anyway.
+        return tf.function(function, autograph=False) if function.__name__ in _LOOPS else function
 
     def step_loop(
         self,

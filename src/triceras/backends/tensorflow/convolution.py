@@ -106,19 +106,21 @@ def _convolve_transposed(
     if max(dilation) > 1:
         kernel, dilation = _spread_kernel(kernel, dilation), (1,) * rank
     static: Any = x.shape.as_list()
-    dynamic: Any = tf.shape(x)
+    dynamic: Any = tf.shape(x) if None in static else None
+    sizes = [dynamic[i] if d is None else d for i, d in enumerate(static)]
+    window = kernel.shape.as_list()[:-2]
     shapes = [
-        windows.transposed_size(
-            dynamic[i + 1] if static[i + 1] is None else static[i + 1], *arguments[:-1], padding, arguments[-1]
-        )
-        for i, arguments in enumerate(zip(kernel.shape[:-2], strides, dilation, output_padding, strict=True))
+        windows.transposed_size(*arguments[:-1], padding, arguments[-1])
+        for arguments in zip(sizes[1:-1], window, strides, dilation, output_padding, strict=True)
     ]
-    # Whole, then cut: the kernel's own "SAME" takes only some of the sizes.
-    whole = [
-        (dynamic[i + 1] if static[i + 1] is None else static[i + 1]) * s - s + w
-        for i, (w, s) in enumerate(zip(kernel.shape[:-2], strides, strict=True))
-    ]
-    shape: Any = [dynamic[0], *whole, kernel.shape[-2]]
+    # Where each size is the stride's multiple and windows leave no gaps, the kernel's own "SAME" cuts at the same places.
+    multiples = [d * s for d, s in zip(static[1:-1], strides, strict=True) if d is not None]
+    if padding == "same" and shapes == multiples and all(w >= s for w, s in zip(window, strides, strict=True)):
+        same: Any = [sizes[0], *shapes, kernel.shape[-2]]
+        return _restored(tf.nn.conv_transpose(x, kernel, same, strides, "SAME"), data_format)
+    # Else whole, then cut.
+    whole = [d * s - s + w for d, w, s in zip(sizes[1:-1], window, strides, strict=True)]
+    shape: Any = [sizes[0], *whole, kernel.shape[-2]]
     y = tf.nn.conv_transpose(x, kernel, shape, strides, "VALID")
     for axis, (size, total) in enumerate(zip(shapes, whole, strict=True), 1):
         y = _cut(y, axis, size, total, padding)
@@ -132,10 +134,13 @@ def _cut(y: Tensor, axis: int, size: Any, total: Any, padding: str) -> Tensor:
     if isinstance(size, int) and size == total:
         return y
     excess = total - size
-    before = tf.maximum(excess, 0) // 2 if padding == "same" else 0
-    pads = [[0, 0]] * y.shape.rank
-    pads[axis] = [0, tf.maximum(-excess, 0)]
-    y = tf.pad(y, pads)
+    at_least_zero: Any = max if isinstance(excess, int) else tf.maximum
+    before = at_least_zero(excess, 0) // 2 if padding == "same" else 0
+    missing = at_least_zero(-excess, 0)
+    if not isinstance(missing, int) or missing:
+        pads = [[0, 0]] * y.shape.rank
+        pads[axis] = [0, missing]
+        y = tf.pad(y, pads)
     return y[(slice(None),) * axis + (slice(before, before + size),)]
 
 
@@ -153,13 +158,39 @@ def _spread_kernel(kernel: Tensor, dilation: Sequence[int]) -> Tensor:
     return kernel
 
 
+#: (kind, axes) -> the kernel.
+_KERNELS: dict[tuple[str, int], Any] = {
+    ("MAX", 2): lambda x, k, s, p: tf.raw_ops.MaxPool(input=x, ksize=k, strides=s, padding=p),
+    ("AVG", 2): lambda x, k, s, p: tf.raw_ops.AvgPool(value=x, ksize=k, strides=s, padding=p),
+    ("MAX", 3): lambda x, k, s, p: tf.raw_ops.MaxPool3D(input=x, ksize=k, strides=s, padding=p),
+    ("AVG", 3): lambda x, k, s, p: tf.raw_ops.AvgPool3D(input=x, ksize=k, strides=s, padding=p),
+}
+
+
+def _pool(x: Tensor, window: Any, kind: str, strides: Any, padding: str) -> Tensor:
+    """TensorFlow pools volumes up to float32 (2.21); in float64 planes are pooled, then what lies behind one another."""
+    if len(window) < 3 or x.dtype != tf.float64:
+        # A third of the time of tf.nn.pool, which looks at dilations and more in Python.
+        ksize, strides = ((1, *values, 1) for values in (window, strides))
+        if len(window) == 1:
+            y = _KERNELS[kind, 2](x[:, None], (1, *ksize), (1, *strides), padding)
+            return tf.squeeze(y, 1)
+        return _KERNELS[kind, len(window)](x, ksize, strides, padding)
+    sizes = tf.shape(x)
+    planes = tf.nn.pool(tf.reshape(x, [-1, *x.shape[2:]]), window[1:], kind, strides[1:], padding)
+    height, width, channels = planes.shape[1:]
+    rows = tf.reshape(planes, [sizes[0], sizes[1], height * width, channels])
+    y = tf.nn.pool(rows, (window[0], 1), kind, (strides[0], 1), padding)
+    return tf.reshape(y, [sizes[0], -1, height, width, channels])
+
+
 def _pooled(x: Tensor, kind: str, pool_size: Any, strides: Any, padding: Any, data_format: str) -> Tensor:
     rank = x.shape.rank - 2
     strides, padding, _ = windows.conv_arguments(rank, strides, padding)
     window = windows.per_axis(pool_size, rank, "pool_size")
     if any(s > w for s, w in zip(strides, window, strict=True)):
         return _restored(_sparsely_pooled(_last(x, data_format), kind, window, strides, padding), data_format)
-    return _restored(tf.nn.pool(_last(x, data_format), window, kind, strides, padding.upper()), data_format)
+    return _restored(_pool(_last(x, data_format), window, kind, strides, padding.upper()), data_format)
 
 
 def _sparsely_pooled(x: Tensor, kind: str, window: Any, strides: Any, padding: str) -> Tensor:
@@ -168,7 +199,7 @@ def _sparsely_pooled(x: Tensor, kind: str, window: Any, strides: Any, padding: s
 
     def pooled(x: Tensor, value: float) -> Tensor:
         x = _padded(x, window, strides, ones, value) if padding == "same" else x
-        return _strided(tf.nn.pool(x, window, kind, ones, "VALID"), strides)
+        return _strided(_pool(x, window, kind, ones, "VALID"), strides)
 
     if kind == "MAX":
         return pooled(x, x.dtype.min)
@@ -176,12 +207,17 @@ def _sparsely_pooled(x: Tensor, kind: str, window: Any, strides: Any, padding: s
 
 
 def _pool_max(x: Tensor, pool_size: Any, strides: Any, padding: Any, data_format: str) -> Tensor:
-    if x.dtype.is_floating:
+    if x.dtype.is_floating and not (
+        x.dtype == tf.float16 and x.shape.rank == 5
+    ):  # volumes have no float16 kernel (2.21)
         return _pooled(x, "MAX", pool_size, strides, padding, data_format)
-    return tf.cast(_pooled(tf.cast(x, tf.float64), "MAX", pool_size, strides, padding, data_format), x.dtype)
+    wide = tf.float32 if x.dtype == tf.float16 else tf.float64
+    return tf.cast(_pooled(tf.cast(x, wide), "MAX", pool_size, strides, padding, data_format), x.dtype)
 
 
 def _pool_average(x: Tensor, pool_size: Any, strides: Any, padding: Any, data_format: str) -> Tensor:
+    if x.dtype == tf.float16:  # whose sums overflow where the mean doesn't
+        return tf.cast(_pooled(tf.cast(x, tf.float32), "AVG", pool_size, strides, padding, data_format), x.dtype)
     return _pooled(x, "AVG", pool_size, strides, padding, data_format)
 
 

@@ -38,11 +38,32 @@ def _slogdet(x: Tensor) -> tuple[Tensor, Tensor]:
     return sign, tf.math.real(size)
 
 
+@tf.custom_gradient
+def _lu(x: Tensor) -> Any:
+    """Factors and permutation. TensorFlow (2.21) has no gradient of them; with ``x[p] = L U`` it is
+    ``L^-H (tril(L^H dL, -1) + triu(dU U^H)) U^-H``, its rows put back.
+    """
+    lu, permutation = tf.linalg.lu(x)
+
+    def backward(d_lu: Tensor, _: Any) -> Tensor:
+        lower = tf.linalg.set_diag(tf.linalg.band_part(lu, -1, 0), tf.ones_like(lu[..., 0]))
+        upper = tf.linalg.band_part(lu, 0, -1)
+        d_upper = tf.linalg.band_part(d_lu, 0, -1)
+        below = tf.linalg.matmul(lower, d_lu - d_upper, adjoint_a=True)
+        above = tf.linalg.matmul(d_upper, upper, adjoint_b=True)
+        inner = below - tf.linalg.band_part(below, 0, -1) + tf.linalg.band_part(above, 0, -1)
+        left = tf.linalg.triangular_solve(lower, inner, lower=True, adjoint=True)
+        rows = tf.linalg.adjoint(tf.linalg.triangular_solve(upper, tf.linalg.adjoint(left), lower=False))
+        return tf.gather(rows, tf.argsort(permutation), axis=-2, batch_dims=permutation.shape.rank - 1)
+
+    return (lu, permutation), backward
+
+
 def _lu_factor(x: Tensor) -> tuple[Tensor, Tensor]:
     """TensorFlow gives the permutation; the exchanges that lead to it are what the others return."""
     if x.shape[-1] != x.shape[-2]:
         raise ValueError(f"lu_factor() takes square matrices on tensorflow, received the shape {x.shape}.")
-    lu, permutation = tf.linalg.lu(x)
+    lu, permutation = _lu(x)
     size = x.shape[-1]
     order: Any = tf.zeros_like(permutation) + tf.range(size)
     pivots = []

@@ -9,8 +9,15 @@ from typing import Any
 import tensorflow as tf
 
 _INTEGERS = {tf.bool: tf.int32, tf.int8: tf.int32, tf.uint8: tf.int32, tf.int16: tf.int32, tf.uint16: tf.int32}
-_INTEGERS |= {tf.uint32: tf.int64, tf.uint64: tf.int64}
+_INTEGERS |= {tf.uint32: tf.int64}
+#: Right where wrapping makes no difference, as the numbers from 2**63 on are negative there.
+_MODULAR = _INTEGERS | {tf.uint64: tf.int64}
 _HALVES = {tf.float16: tf.float32, tf.bfloat16: tf.float32}
+
+
+def _number(value: float, x: tf.Tensor) -> tf.Tensor:
+    """A number in a tensor's dtype; ``tf.cast`` would round it to float32 on the way."""
+    return tf.constant(value, x.dtype)
 
 
 def via(function: Callable[..., Any], wide: dict[Any, Any]) -> Callable[..., Any]:
@@ -51,7 +58,7 @@ def _round(x: tf.Tensor, decimals: int = 0) -> tf.Tensor:
         return tf.cast(_round(tf.cast(x, tf.float64), decimals), x.dtype)
     if decimals == 0:
         return tf.round(x)
-    scale = tf.cast(10.0 ** abs(decimals), x.dtype)
+    scale = _number(10.0 ** abs(decimals), x)
     return tf.round(x * scale) / scale if decimals > 0 else tf.round(x / scale) * scale
 
 
@@ -90,19 +97,38 @@ def _fmod(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
     return tf.sign(x1) * tf.math.floormod(tf.abs(x1), tf.abs(x2))
 
 
+def _size(x: tf.Tensor) -> tf.Tensor:
+    return x if x.dtype.is_unsigned or x.dtype == tf.bool else tf.abs(x)
+
+
+def _sign(x: tf.Tensor) -> tf.Tensor:
+    return tf.cast(x != 0, x.dtype) if x.dtype.is_unsigned else tf.sign(x)
+
+
+def _power(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
+    """An exponent without sign from 2**63 on would be a negative one as int64: its bits square and multiply."""
+    if x1.dtype != tf.uint64:
+        return tf.pow(x1, x2)
+    result = tf.ones_like(x1 + x2)
+    for bit in range(64):
+        odd = tf.bitwise.bitwise_and(tf.bitwise.right_shift(x2, tf.constant(bit, x2.dtype)), 1) == 1
+        result, x1 = tf.where(odd, result * x1, result), x1 * x1
+    return result
+
+
 def _gcd(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
     """Euclid's algorithm on all elements at once."""
 
     def step(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.where(b == 0, a, b), tf.where(b == 0, 0, tf.math.floormod(a, tf.where(b == 0, 1, b)))
 
-    a, b = tf.abs(x1 + tf.zeros_like(x2)), tf.abs(x2 + tf.zeros_like(x1))
+    a, b = _size(x1 + tf.zeros_like(x2)), _size(x2 + tf.zeros_like(x1))
     return tf.while_loop(lambda a, b: tf.reduce_any(b != 0), step, (a, b))[0]
 
 
 def _lcm(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
     divisor = _gcd(x1, x2)
-    return tf.abs(x1 // tf.where(divisor == 0, 1, divisor) * x2)
+    return _size(x1 // tf.where(divisor == 0, 1, divisor) * x2)
 
 
 _SMALL_I0 = (1.0, 3.5156229, 3.0899424, 1.2067492, 0.2659732, 0.0360768, 0.0045813)
@@ -121,12 +147,27 @@ _LARGE_I0 = (
 
 def _i0(x: tf.Tensor) -> tf.Tensor:
     """Abramowitz and Stegun, 9.8.1 and 9.8.2: XLA has no Bessel functions."""
+    if x.dtype == tf.float64:
+        return _precise_i0(x)
     size = tf.abs(x)
     t = tf.square(x / 3.75)
-    small = tf.math.polyval([tf.cast(c, x.dtype) for c in reversed(_SMALL_I0)], tf.minimum(t, 1))
+    small = tf.math.polyval([_number(c, x) for c in reversed(_SMALL_I0)], tf.minimum(t, 1))
     large = tf.maximum(size, 3.75)
-    series = tf.math.polyval([tf.cast(c, x.dtype) for c in reversed(_LARGE_I0)], 3.75 / large)
+    series = tf.math.polyval([_number(c, x) for c in reversed(_LARGE_I0)], 3.75 / large)
     return tf.where(size <= 3.75, small, tf.exp(large) / tf.sqrt(large) * series)
+
+
+def _precise_i0(x: tf.Tensor) -> tf.Tensor:
+    """Abramowitz and Stegun, 9.6.12 and 9.7.1, with as many terms as float64 needs on either side of 25."""
+    size = tf.abs(x)
+    powers = [1 / math.factorial(k) ** 2 for k in range(70)]
+    small = tf.math.polyval([_number(c, x) for c in reversed(powers)], tf.square(tf.minimum(size, 25.0) / 2))
+    terms = [1.0]
+    for k in range(1, 30):
+        terms.append(terms[-1] * (2 * k - 1) ** 2 / (8 * k))
+    large = tf.maximum(size, 25.0)
+    series = tf.math.polyval([_number(c, x) for c in reversed(terms)], 1 / large)
+    return tf.where(size <= 25.0, small, tf.exp(large) / tf.sqrt(2 * math.pi * large) * series)
 
 
 def _sinc(x: tf.Tensor) -> tf.Tensor:
@@ -137,7 +178,7 @@ def _sinc(x: tf.Tensor) -> tf.Tensor:
 
 def _signbit(x: tf.Tensor) -> tf.Tensor:
     if not x.dtype.is_floating:
-        return tf.cast(x, tf.int64) < 0 if x.dtype != tf.bool else tf.zeros_like(x)
+        return tf.zeros_like(x, tf.bool) if x.dtype.is_unsigned or x.dtype == tf.bool else x < 0
     same_size = {2: tf.int16, 4: tf.int32, 8: tf.int64}[x.dtype.size]
     return tf.bitcast(x, same_size) < 0
 
@@ -145,7 +186,7 @@ def _signbit(x: tf.Tensor) -> tf.Tensor:
 def _angle(x: tf.Tensor) -> tf.Tensor:
     if x.dtype.is_complex:
         return tf.math.angle(x)
-    return tf.where(x < 0, tf.cast(math.pi, x.dtype), x * 0)
+    return tf.where(x < 0, _number(math.pi, x), x * 0)
 
 
 def _fmax(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
@@ -161,7 +202,7 @@ def _fmin(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
 
 
 def _heaviside(x1: tf.Tensor, x2: tf.Tensor) -> tf.Tensor:
-    step = tf.cast(x1 > 0, x1.dtype) + x1 * 0
+    step = tf.where(tf.math.is_nan(x1), x1, tf.cast(x1 > 0, x1.dtype))
     return tf.where(x1 == 0, x2, step)
 
 
@@ -207,15 +248,15 @@ TABLE = {name: getattr(tf.math, name) for name in _MATH} | {
     "floor_divide": tf.math.floordiv,
     "mod": tf.math.floormod,
     "fmod": _fmod,
-    "power": _binary(via(tf.pow, _INTEGERS)),
+    "power": _binary(via(_power, _INTEGERS)),
     "divide_no_nan": tf.math.divide_no_nan,
-    "negative": via(tf.negative, _INTEGERS),
-    "abs": lambda x: x if x.dtype.is_unsigned or x.dtype == tf.bool else tf.abs(x),
+    "negative": via(tf.negative, _MODULAR),
+    "abs": _size,
     "fabs": tf.abs,
-    "sign": via(tf.sign, _INTEGERS),
-    "square": via(tf.square, _INTEGERS),
+    "sign": via(_sign, _INTEGERS),
+    "square": via(tf.square, _MODULAR),
     "sqrt": tf.sqrt,
-    "cbrt": lambda x: tf.sign(x) * tf.pow(tf.abs(x), 1 / 3),
+    "cbrt": lambda x: tf.sign(x) * tf.pow(tf.abs(x), _number(1 / 3, x)),
     "reciprocal": tf.math.reciprocal,
     "trunc": lambda x: x if x.dtype.is_integer else tf.sign(x) * tf.floor(tf.abs(x)),
     "round": _round,
@@ -232,8 +273,8 @@ TABLE = {name: getattr(tf.math, name) for name in _MATH} | {
     "lcm": via(_lcm, _INTEGERS),
     "angle": _angle,
     "exp2": lambda x: tf.pow(tf.cast(2.0, x.dtype), x),
-    "log2": lambda x: tf.math.log(x) / tf.cast(_LN2, x.dtype),
-    "log10": lambda x: tf.math.log(x) / tf.cast(_LN10, x.dtype),
+    "log2": lambda x: tf.math.log(x) / _number(_LN2, x),
+    "log10": lambda x: tf.math.log(x) / _number(_LN10, x),
     "logaddexp": _logaddexp,
     "arcsin": tf.asin,
     "arccos": tf.acos,

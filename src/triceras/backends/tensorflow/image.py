@@ -5,10 +5,13 @@ They run eagerly only: in a graph the definition does, which XLA can compile and
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.eager import record  # nothing public tells whether a tape is listening (TensorFlow 2.21)
+
+from triceras.core.windows import nearest
 
 _MODES = ("constant", "nearest")
 
@@ -28,8 +31,18 @@ def _projected(images: tf.Tensor, transform: tf.Tensor, interpolation: str, fill
     )
 
 
+@functools.lru_cache(maxsize=256)
+def _same_nearest(old: int, new: int) -> bool:
+    """Whether TensorFlow, which multiplies in float32, takes the pixels that the definition takes."""
+    pixels = tf.reshape(tf.range(float(old)), (1, old, 1, 1))
+    taken = tf.raw_ops.ResizeNearestNeighbor(images=pixels, size=(new, 1), half_pixel_centers=True)
+    return taken.numpy().ravel().tolist() == nearest(old, new).tolist()
+
+
 def _resized(images: tf.Tensor, size: tuple[int, int], first: int, interpolation: str, antialias: bool) -> Any:
     plain = tf.executing_eagerly() and images.dtype == tf.float32 and images.shape.rank == 4 and first == 1
+    if plain and interpolation == "nearest" and all(map(_same_nearest, images.shape[1:3], size)):
+        return tf.raw_ops.ResizeNearestNeighbor(images=images, size=size, half_pixel_centers=True)
     if not plain or interpolation != "bilinear" or antialias:
         return NotImplemented
     return tf.raw_ops.ResizeBilinear(images=images, size=size, half_pixel_centers=True)

@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from triceras.backends.base import Tensor
 from triceras.backends.tensorflow.elementwise import via
+from triceras.backends.tensorflow.immediate import immediate
 
 _SMALL: dict[Any, Any] = {
     tf.bool: tf.int32,
@@ -20,16 +22,27 @@ _SMALL: dict[Any, Any] = {
 }
 
 
+#: What TensorFlow sums by segments.
+_SUMMED = (tf.float32, tf.float64, tf.int32, tf.int64)
+
+
 def _sizes(x: Tensor) -> list[Any]:
     """The sizes, tensors where they aren't known."""
     dynamic: Any = None if None not in x.shape.as_list() else tf.shape(x)
     return [dynamic[i] if d is None else d for i, d in enumerate(x.shape.as_list())]
 
 
+def _none_negative(indices: Tensor) -> bool:
+    """Whether positions are known to count from the start."""
+    return immediate(indices) and indices.numpy().min(initial=0) >= 0
+
+
 def _wrapped(indices: Tensor, size: Any) -> Tensor:
     """Negative positions counted from the end."""
     if indices.dtype not in (tf.int32, tf.int64):
         indices = tf.cast(indices, tf.int32)
+    if _none_negative(indices):
+        return indices
     return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
 
 
@@ -97,7 +110,14 @@ def _gather(x: Tensor, keys: list[Any]) -> Tensor:
 
 
 def _wrapped_rows(indices: Tensor, sizes: list[Any]) -> Tensor:
-    return _wrapped(indices, tf.stack(sizes))
+    return indices if _none_negative(indices) else _wrapped(indices, tf.stack(sizes))
+
+
+def _segment_sum(data: Tensor, segment_ids: Tensor, num_segments: int | None = None, sorted: bool = False) -> Any:
+    """TensorFlow's own leaves negative positions out where the definition counts them from the end."""
+    if num_segments is None or data.dtype not in _SUMMED or not _none_negative(segment_ids):
+        return NotImplemented
+    return tf.math.unsorted_segment_sum(data, segment_ids, num_segments)
 
 
 def _product(inputs: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
@@ -123,6 +143,8 @@ _SCATTER: dict[str | None, Callable[..., Any]] = {
 
 
 def _scatter_into(inputs: Tensor, indices: Tensor, updates: Tensor, reduction: str | None = None) -> Tensor:
+    if 0 in inputs.shape.as_list():  # TensorFlow refuses updates of nothing
+        return inputs
     indices = _wrapped_rows(indices, _sizes(inputs)[: indices.shape[-1]])
     return _SCATTER[reduction](inputs, indices, updates)
 
@@ -146,6 +168,12 @@ def _slice(inputs: Tensor, start_indices: Any, shape: Any) -> Tensor:
 
 def _slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor:
     sizes = _sizes(updates)
+    if isinstance(start_indices, list | tuple) and all(isinstance(n, int) for n in (*start_indices, *sizes)):
+        low = [min(max(s, 0), d - n) for s, d, n in zip(start_indices, inputs.shape, sizes, strict=True)]
+        high = [s + n for s, n in zip(low, sizes, strict=True)]
+        return tf.raw_ops.TensorStridedSliceUpdate(
+            input=inputs, begin=low, end=high, strides=[1] * len(low), value=tf.cast(updates, inputs.dtype)
+        )
     starts = _starts(inputs, start_indices, sizes)
     ranges = [starts[i] + tf.range(size) for i, size in enumerate(sizes)]
     places = tf.stack(tf.meshgrid(*ranges, indexing="ij"), -1)
@@ -154,7 +182,7 @@ def _slice_update(inputs: Tensor, start_indices: Any, updates: Tensor) -> Tensor
 
 def _sort(x: Tensor, axis: int | None = -1) -> Tensor:
     x, axis = (tf.reshape(x, [-1]), 0) if axis is None else (x, axis)
-    if not x.dtype.is_floating:
+    if not x.dtype.is_floating or _all_numbers(x):
         return tf.sort(x, axis)
     # TensorFlow's order is arbitrary where there is a NaN: they are counted, and put behind the others.
     missing = tf.math.is_nan(x)
@@ -164,8 +192,15 @@ def _sort(x: Tensor, axis: int | None = -1) -> Tensor:
     return tf.where(place > count, tf.cast(float("nan"), x.dtype), numbers)
 
 
+def _all_numbers(x: Tensor) -> bool:
+    """Whether there is known to be no NaN."""
+    return immediate(x) and not np.isnan(x.numpy()).any()
+
+
 def _argsort(x: Tensor, axis: int | None = -1) -> Tensor:
     x, axis = (tf.reshape(x, [-1]), 0) if axis is None else (x, axis)
+    if x.dtype in (tf.float32, tf.float64) and _all_numbers(x):
+        return tf.argsort(x, axis, stable=True)
     x = tf.cast(x, _SMALL.get(x.dtype, x.dtype))
     return tf.argsort(_ranked(x) if x.dtype.is_floating else x, axis, stable=True)
 
@@ -196,6 +231,7 @@ TABLE = {
     "take_along_axis": _take_along_axis,
     "get_item": _get_item,
     "scatter_into": _scatter_into,
+    "segment_sum": _segment_sum,
     "slice": _slice,
     "slice_update": _slice_update,
     "sort": via(_sort, _SMALL),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import tensorflow as tf
@@ -11,7 +12,16 @@ from triceras.core import dtypes
 
 
 def _leaky_relu(x: tf.Tensor, negative_slope: float = 0.2) -> tf.Tensor:
+    if x.dtype == tf.float64:  # whose kernel takes a slope of 32 bits
+        return tf.where(x > 0, x, x * negative_slope)
     return tf.nn.leaky_relu(x, negative_slope)
+
+
+def _gelu(x: tf.Tensor, approximate: bool = True) -> tf.Tensor:
+    if x.dtype == tf.float64:  # whose constants are rounded to 32 bits
+        cubic = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+        return 0.5 * x * (1 + (tf.tanh(cubic) if approximate else tf.math.erf(x / math.sqrt(2))))
+    return tf.nn.gelu(x, approximate)
 
 
 def _elu(x: tf.Tensor, alpha: float = 1.0) -> tf.Tensor:
@@ -57,7 +67,7 @@ TABLE = {
     "leaky_relu": _leaky_relu,
     "elu": _elu,
     "selu": tf.nn.selu,
-    "gelu": lambda x, approximate=True: tf.nn.gelu(x, approximate),
+    "gelu": _gelu,
     "sigmoid": tf.sigmoid,
     "log_sigmoid": tf.math.log_sigmoid,
     "silu": tf.nn.silu,

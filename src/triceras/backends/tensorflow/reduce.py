@@ -15,6 +15,12 @@ def _prod(x: tf.Tensor, axis: Any = None, keepdims: bool = False, dtype: Any = N
     return tf.reduce_prod(x, axis, keepdims)
 
 
+def _mean(x: tf.Tensor, axis: Any = None, keepdims: bool = False) -> tf.Tensor:
+    if x.dtype == tf.float16:  # whose sums overflow where the mean doesn't
+        return tf.cast(tf.reduce_mean(tf.cast(x, tf.float32), axis, keepdims), x.dtype)
+    return tf.reduce_mean(x, axis, keepdims)
+
+
 def _extreme(function: Callable[..., Any], pair: Callable[..., Any]) -> Callable[..., Any]:
     def body(x: tf.Tensor, axis: Any = None, keepdims: bool = False, initial: Any = None) -> tf.Tensor:
         if x.dtype == tf.bool:
@@ -47,7 +53,7 @@ def _cumulative(function: Callable[..., Any]) -> Callable[..., Any]:
 
 TABLE = {
     "sum": tf.reduce_sum,
-    "mean": tf.reduce_mean,
+    "mean": _mean,
     "prod": _prod,
     "max": _extreme(tf.reduce_max, tf.maximum),
     "min": _extreme(tf.reduce_min, tf.minimum),

@@ -57,7 +57,8 @@ def _repeat(x: Tensor, repeats: Any, axis: int | None = None) -> Tensor:
     if len(counts) == 1:
         return tf.repeat(x, counts[0], axis)
     # The positions are known: tf.repeat would hide the result's size, which XLA needs.
-    return tf.gather(x, [i for i, count in enumerate(counts) for _ in range(count)], axis=axis)
+    places = [i for i, count in enumerate(counts) for _ in range(count)]
+    return tf.gather(x, tf.constant(places, tf.int32), axis=axis)
 
 
 @_without_uint16
@@ -71,7 +72,12 @@ def _tile(x: Tensor, repeats: Any) -> Tensor:
 
 def _padded(x: Tensor, pad_width: Any, mode: Any = "constant", constant_values: Any = None) -> Tensor:
     if mode == "constant":
-        return tf.pad(x, pad_width, constant_values=tf.cast(constant_values or 0, x.dtype))
+        padded = tf.pad(x, pad_width)
+        if constant_values is None or (isinstance(constant_values, int | float) and constant_values == 0):
+            return padded
+        # Not the op's own constant, which TensorFlow (2.21) takes for zero inside vectorized_map.
+        inside = tf.pad(tf.ones(tf.shape(x), tf.bool), pad_width)
+        return tf.where(inside, padded, tf.cast(constant_values, x.dtype))
     while any(before or after for before, after in pad_width):
         # TensorFlow mirrors an axis at most once: longer paddings go in several rounds.
         # An axis of unknown size is taken to be long enough; TensorFlow says so where it isn't.
@@ -91,7 +97,8 @@ def _roll(x: Tensor, shift: Any, axis: Any = None) -> Tensor:
         return tf.reshape(tf.roll(tf.reshape(x, [-1]), shift, 0), tf.shape(x))
     if not isinstance(axis, int) and isinstance(shift, int):
         shift = [shift] * len(axis)
-    return tf.roll(x, shift, axis)
+    # Counted from the front: vectorized_map takes a negative axis for the one before (TensorFlow 2.21).
+    return tf.roll(x, shift, axis % x.shape.rank if isinstance(axis, int) else [i % x.shape.rank for i in axis])
 
 
 def _bits_as(x: Tensor, dtype: str) -> Tensor:

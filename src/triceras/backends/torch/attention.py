@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from triceras.backends.torch.control import is_mapped
 from triceras.core.shapes import check_attention
 
 #: See ``ops/attention.py``; here it is added, and the sum of two of them must be finite in any dtype.
@@ -25,7 +26,7 @@ def _bias(query: torch.Tensor, other_length: int, bias: Any, mask: Any, is_causa
         return bias
     masked = _MASKED.get(query.dtype, -1e30)
     if bias is None:
-        return torch.zeros(mask.shape, dtype=query.dtype, device=query.device).masked_fill_(~mask.bool(), masked)
+        return torch.zeros(mask.shape, dtype=query.dtype, device=query.device).masked_fill(~mask.bool(), masked)
     return torch.where(mask.bool(), bias, masked)
 
 
@@ -58,8 +59,9 @@ def dot_product_attention(
         y = F.scaled_dot_product_attention(q, k, v, added, 0.0, causal, scale=scale, enable_gqa=grouped)
         return y.transpose(1, 2)
 
-    if flash_attention is None:
+    if flash_attention is None and not is_mapped(q, k, v, added):
         return attend()
+    # The fused kernels run once an element inside of vmap (torch 2.13).
     wanted = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION] if flash_attention else [SDPBackend.MATH]
     with sdpa_kernel(wanted):
         return attend()
@@ -69,7 +71,10 @@ def _soft_capped(q: Any, k: Any, v: Any, added: Any, scale: float | None, is_cau
     groups = q.shape[1] // k.shape[1]
     if groups > 1:
         k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
-    logits = (q @ k.transpose(-1, -2)).float() * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    logits = q @ k.transpose(-1, -2)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)) * (
+        1 / math.sqrt(q.shape[-1]) if scale is None else scale
+    )
     logits = torch.tanh(logits / cap) * cap
     logits = logits if added is None else logits + added
     if is_causal:

@@ -15,6 +15,7 @@ from triceras import tree
 from triceras.backends import registry, sparse, tables
 from triceras.backends.base import Backend, Spec, StepLoop, known_sizes
 from triceras.backends.torch import sparse as native_sparse
+from triceras.backends.torch.immediate import immediate
 from triceras.backends.torch.kernels import OPTIMIZER_KERNELS
 from triceras.backends.torch.loop import TorchLoop
 from triceras.backends.torch.native import LayerMixin, VariableMixin
@@ -42,7 +43,13 @@ class TorchBackend(Backend):
     seed_dtype = "int64"
     optimizer_kernels = OPTIMIZER_KERNELS
     updates_in_place = True
-    declines = frozenset("projected displaced grid_values resized".split())
+    traces_loops = False
+    declines = frozenset(
+        (
+            "adaptive_average_pool adaptive_max_pool ctc_loss displaced extract_sequences grid_values projected random_unit "
+            "resized"
+        ).split()
+    )
     takes_scalars = frozenset(
         "add subtract multiply divide power clip equal not_equal greater greater_equal less less_equal".split()
     )
@@ -66,6 +73,9 @@ class TorchBackend(Backend):
 
     def is_sparse(self, x: Any) -> bool:
         return native_sparse.is_sparse(x)
+
+    def immediate(self, x: torch.Tensor) -> bool:
+        return immediate(x)
 
     def to_dense(self, x: torch.Tensor) -> torch.Tensor:
         return x.to_dense()
@@ -101,7 +111,7 @@ class TorchBackend(Backend):
             return x.contiguous().view(torch.int16).numpy().view(dtypes.numpy_dtype("bfloat16"))
         if x.dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
             return x.contiguous().view(torch.uint8).numpy().view(dtypes.numpy_dtype(NAMES[x.dtype]))
-        return x.numpy()
+        return x.numpy(force=True)  # what a zero gradient needs that torch never made
 
     def cast(self, x: torch.Tensor, dtype: str) -> torch.Tensor:
         if x.is_complex() and not dtypes.is_complex_dtype(dtype):
@@ -159,6 +169,14 @@ class TorchBackend(Backend):
             value, auxiliary = function(leaves)
             gradients = torch.autograd.grad(value, leaves, allow_unused=True, materialize_grads=True)
         return value.detach(), tree.map_structure(_detach, auxiliary), list(gradients)
+
+    def rematerialize(self, function: Callable[..., Any], tensors: list[Any]) -> list[Any]:
+        from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
+
+        # Draws come from counters that the function is given: there is no state of torch's generator to keep. The early stop
+        # is an exception in the middle of an op, which would be reported as that op's.
+        with set_checkpoint_early_stop(False):
+            return checkpoint(function, tensors, use_reentrant=False, preserve_rng_state=False)
 
     def no_grad(self) -> AbstractContextManager[Any]:
         return torch.no_grad()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch._C._functorch import is_batchedtensor  # nothing public tells (torch 2.13)
 
 from triceras import tree
 
@@ -58,6 +59,11 @@ class _CustomGradient(torch.autograd.Function):
 
 def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *args, **kwargs: _CustomGradient.apply(f, kwargs, *args)
+
+
+def is_mapped(*tensors: Any) -> bool:
+    """Whether one of some tensors stands for an element of ``vectorized_map``, for which some kernels have no rule."""
+    return any(isinstance(x, torch.Tensor) and is_batchedtensor(x) for x in tensors)
 
 
 def _jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:

@@ -12,12 +12,15 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from triceras.core import windows
+from triceras.backends.torch.control import is_mapped
+from triceras.core import settings, windows
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
 _MAX = {1: F.max_pool1d, 2: F.max_pool2d, 3: F.max_pool3d}
 _AVERAGE = {1: F.avg_pool1d, 2: F.avg_pool2d, 3: F.avg_pool3d}
+_ADAPTIVE_AVERAGE = {1: F.adaptive_avg_pool1d, 2: F.adaptive_avg_pool2d, 3: F.adaptive_avg_pool3d}
+_ADAPTIVE_MAX = {1: F.adaptive_max_pool1d, 2: F.adaptive_max_pool2d, 3: F.adaptive_max_pool3d}
 
 
 def _second(x: torch.Tensor, data_format: str) -> torch.Tensor:
@@ -52,7 +55,12 @@ def _convolve(
     x, even = _split(x, pads)
     weight = kernel.permute(rank + 1, rank, *range(rank))
     groups = x.shape[1] // weight.shape[1]
-    return _restored(_CONV[rank](x, weight, None, strides, even, dilation, groups), data_format)
+    if rank > 1 or data_format == "channels_first":
+        return _restored(_CONV[rank](x, weight, None, strides, even, dilation, groups), data_format)
+    # As an image of one row: of one axis alone torch takes no channels-last memory, and copies it.
+    x, weight = x.unsqueeze(2), weight.contiguous().unsqueeze(2)
+    y = F.conv2d(x, weight, None, (1, *strides), (0, *even), (1, *dilation), groups)
+    return _restored(y.squeeze(2), data_format)
 
 
 def _convolve_transposed(
@@ -90,8 +98,11 @@ def _pooled(
     pads = windows.window_pads(x.shape[2:], window, strides, ones, padding)
     odd = [before != after for before, after in pads]
     # Where one more place is padded after than before, rounding the number of windows up has the same effect without a
-    # copy; with a stride of 1 it hasn't.
-    if not any(o and s == 1 for o, s in zip(odd, strides, strict=True)):
+    # copy; with a stride of 1 it hasn't, and means over volumes refuse windows larger than what is padded so.
+    copied = any(o and s == 1 for o, s in zip(odd, strides, strict=True))
+    if average and rank == 3:
+        copied |= any(size + 2 * pair[0] < w for size, pair, w in zip(x.shape[2:], pads, window, strict=True))
+    if not copied:
         before = [pair[0] for pair in pads]
         y = (
             _AVERAGE[rank](x, window, strides, before, any(odd), count_include_pad=False)
@@ -114,10 +125,36 @@ def _pool_max(x: torch.Tensor, pool_size: Any, strides: Any, padding: str, data_
 
 
 def _pool_average(x: torch.Tensor, pool_size: Any, strides: Any, padding: str, data_format: str) -> torch.Tensor:
+    if x.ndim == 5 and x.dtype in (torch.bfloat16, torch.float16) and x.device.type == "cpu":  # no such kernels in 2.13
+        return _pooled(x.float(), pool_size, strides, padding, data_format, average=True).to(x.dtype)
     return _pooled(x, pool_size, strides, padding, data_format, average=True)
 
 
+def _adaptive(kernels: dict[int, Any], inputs: torch.Tensor, output_size: Any, data_format: str | None) -> torch.Tensor:
+    data_format = settings.standardize_data_format(data_format)
+    rank = inputs.ndim - 2
+    wanted = tuple(output_size) if isinstance(output_size, list | tuple) else (output_size,) * rank
+    return _restored(kernels[rank](_second(inputs, data_format), wanted), data_format)
+
+
+def _adaptive_average_pool(inputs: torch.Tensor, output_size: Any, data_format: str | None = None) -> Any:
+    if is_mapped(inputs):
+        return NotImplemented
+    if inputs.ndim == 5 and inputs.dtype == torch.float16:  # torch's sums overflow there where the mean doesn't
+        return _adaptive(_ADAPTIVE_AVERAGE, inputs.float(), output_size, data_format).to(inputs.dtype)
+    return _adaptive(_ADAPTIVE_AVERAGE, inputs, output_size, data_format)
+
+
+def _adaptive_max_pool(inputs: torch.Tensor, output_size: Any, data_format: str | None = None) -> Any:
+    # Of equal values torch gives the gradient to one; the definition divides it among them.
+    if not inputs.is_floating_point() or (inputs.requires_grad and torch.is_grad_enabled()):
+        return NotImplemented
+    return _adaptive(_ADAPTIVE_MAX, inputs, output_size, data_format)
+
+
 TABLE = {
+    "adaptive_average_pool": _adaptive_average_pool,
+    "adaptive_max_pool": _adaptive_max_pool,
     "convolve": _convolve,
     "convolve_transposed": _convolve_transposed,
     "pool_max": _pool_max,

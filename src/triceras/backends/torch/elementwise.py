@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -51,12 +52,18 @@ def _clip(x: Any, x_min: Any, x_max: Any) -> torch.Tensor:
     return torch.clamp(x, x_min, x_max)
 
 
+def _heaviside(x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
+    """torch's own has no gradient."""
+    step = torch.where(torch.isnan(x1), x1, (x1 > 0).to(x1.dtype))
+    return torch.where(x1 == 0, x2, step)
+
+
 #: Ours -> torch's.
 _NAMES = {
     name: name
     for name in """
-add subtract multiply divide floor_divide fmod negative abs square sqrt rsqrt reciprocal floor ceil trunc maximum
-minimum fmax fmin heaviside hypot nextafter gcd lcm angle exp exp2 expm1 log log1p log2 log10 logaddexp sin cos tan
+add subtract multiply divide fmod negative abs square sqrt rsqrt reciprocal floor ceil trunc maximum
+minimum fmax fmin hypot nextafter gcd lcm angle exp exp2 expm1 log log1p log2 log10 logaddexp sin cos tan
 sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh arctan2 erf erfc erfinv i0 sinc logical_and logical_or
 logical_xor logical_not isnan isinf isfinite isposinf isneginf signbit isreal bitwise_and bitwise_or bitwise_xor
 bitwise_not bitwise_left_shift bitwise_right_shift
@@ -73,6 +80,8 @@ TABLE = {name: getattr(torch, native) for name, native in _NAMES.items()} | {
     "greater": _comparison(torch.gt, torch.lt),
     "greater_equal": _comparison(torch.ge, torch.le),
     "power": _power,
+    "floor_divide": functools.partial(torch.div, rounding_mode="floor"),  # torch.floor_divide has no gradient
+    "heaviside": _heaviside,
     "divide_no_nan": _divide_no_nan,
     "abs": lambda x: x if x.dtype == torch.bool else torch.abs(x),
     "cbrt": _cbrt,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch.utils._python_dispatch import _disable_current_modes  # nothing public does (torch 2.13)
+
+from triceras.backends.torch.control import is_mapped
+from triceras.core.windows import nearest
 
 _FULL = (torch.float32, torch.float64)
+#: With fewer channels torch's kernels run faster over planes than over pixels.
+_CHANNELS_ALONG = 8
 #: Fill mode -> what ``grid_sample`` calls it, and whether the outermost coordinates are the centres of pixels.
 _PADDINGS = {
     "constant": ("zeros", False),
@@ -73,13 +80,30 @@ def _grid_values(inputs: torch.Tensor, coordinates: torch.Tensor, order: int, fi
     return F.grid_sample(inputs[None, None], grid, "bilinear", padding, centres).reshape(coordinates.shape[1:])
 
 
+@functools.lru_cache(maxsize=256)
+def _same_nearest(old: int, new: int) -> bool:
+    """Whether torch, which multiplies in float32, takes the pixels that the definition takes."""
+    with _disable_current_modes():
+        pixels = torch.arange(old, dtype=torch.float64).reshape(1, 1, old)
+        taken = F.interpolate(pixels, new, mode="nearest-exact").flatten().tolist()
+    return taken == nearest(old, new).tolist()
+
+
 def _resized(images: torch.Tensor, size: tuple[int, int], first: int, interpolation: str, antialias: bool) -> Any:
     # Without antialiasing, torch's cubic kernel is another one (a = -0.75).
     known = interpolation == "bilinear" or (interpolation == "bicubic" and antialias)
+    if interpolation == "nearest" and not is_mapped(images):
+        sizes = images.shape[first : first + 2]
+        known = all(_same_nearest(int(old), new) for old, new in zip(sizes, size, strict=True))
     if not known or images.ndim != 4 or images.dtype not in _FULL:
         return NotImplemented
     x = images.permute(0, 3, 1, 2) if first == 1 else images
-    x = F.interpolate(x, size, mode=interpolation, align_corners=False, antialias=antialias)
+    if x.shape[1] < _CHANNELS_ALONG:
+        x = x.contiguous()
+    if interpolation == "nearest":
+        x = F.interpolate(x, size, mode="nearest-exact")
+    else:
+        x = F.interpolate(x, size, mode=interpolation, align_corners=False, antialias=antialias)
     return x.permute(0, 2, 3, 1) if first == 1 else x
 
 

@@ -7,11 +7,16 @@ from typing import Any
 
 import torch
 
+from triceras.backends.torch.control import is_mapped
+from triceras.backends.torch.immediate import immediate
+
 _SCATTER = {"add": "sum", "max": "amax", "min": "amin", "mul": "prod"}
 
 
 def _wrapped(indices: torch.Tensor, size: int) -> torch.Tensor:
     indices = indices.long()
+    if immediate(indices) and not (indices.numel() and indices.numpy().min() < 0):
+        return indices
     return torch.where(indices < 0, indices + size, indices)
 
 
@@ -64,6 +69,8 @@ def _reversed(x: torch.Tensor, keys: list[Any]) -> torch.Tensor:
 
 def _flat_rows(indices: torch.Tensor, sizes: Any) -> torch.Tensor:
     """Rows of positions as positions in the flattened leading axes."""
+    if len(sizes) == 1:
+        return _wrapped(indices.reshape(-1), sizes[0])
     row = torch.zeros(indices.shape[:-1], dtype=torch.int64, device=indices.device)
     for i, size in enumerate(sizes):
         row = row * size + _wrapped(indices[..., i], size)
@@ -73,10 +80,14 @@ def _flat_rows(indices: torch.Tensor, sizes: Any) -> torch.Tensor:
 def _scatter_into(
     inputs: torch.Tensor, indices: torch.Tensor, updates: torch.Tensor, reduction: str | None = None
 ) -> torch.Tensor:
+    if inputs.dtype == torch.uint64 and reduction not in ("max", "min"):  # wrapping makes no difference to the others
+        signed = _scatter_into(inputs.view(torch.int64), indices, updates.view(torch.int64), reduction)
+        return signed.view(torch.uint64)
     depth = indices.shape[-1]
     rows = _flat_rows(indices, inputs.shape[:depth])
-    flat = inputs.reshape(math.prod(inputs.shape[:depth]), -1)
-    updates = torch.broadcast_to(updates, (*indices.shape[:-1], *inputs.shape[depth:])).reshape(-1, flat.shape[-1])
+    flat = inputs.reshape(math.prod(inputs.shape[:depth]), math.prod(inputs.shape[depth:]))
+    updates = torch.broadcast_to(updates, (*indices.shape[:-1], *inputs.shape[depth:]))
+    updates = updates.reshape(rows.shape[0], flat.shape[-1])
     if reduction is None:
         result = flat.index_put((rows,), updates)
     elif reduction == "add":
@@ -107,14 +118,27 @@ def _slice(inputs: torch.Tensor, start_indices: Any, shape: Any) -> torch.Tensor
 
 
 def _slice_update(inputs: torch.Tensor, start_indices: Any, updates: torch.Tensor) -> torch.Tensor:
+    starts = _starts(inputs, start_indices, updates.shape)
+    if all(isinstance(start, int) for start in starts):
+        written = _written(inputs, starts, updates.to(inputs.dtype))
+        return written.clone() if written is updates else written
     places = []
-    for axis, (start, size) in enumerate(
-        zip(_starts(inputs, start_indices, updates.shape), updates.shape, strict=True)
-    ):
+    for axis, (start, size) in enumerate(zip(starts, updates.shape, strict=True)):
         shape = [1] * updates.ndim
         shape[axis] = size
         places.append((start + torch.arange(size, device=inputs.device)).reshape(shape))
     return torch.index_put(inputs, tuple(places), updates.to(inputs.dtype))
+
+
+def _written(x: torch.Tensor, starts: list[int], block: torch.Tensor, axis: int = 0) -> torch.Tensor:
+    """A block at a place known beforehand; of the axes that it fills nothing is copied twice."""
+    while axis < x.ndim and x.shape[axis] == block.shape[axis]:
+        axis += 1
+    if axis == x.ndim:
+        return block
+    start, stop = starts[axis], starts[axis] + block.shape[axis]
+    inner = _written(x.narrow(axis, start, stop - start), starts, block, axis + 1)
+    return torch.slice_scatter(x, inner, axis, start, stop)
 
 
 def _sort(x: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
@@ -127,11 +151,19 @@ def _argsort(x: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
 
 
 def _top_k(x: torch.Tensor, k: int, sorted: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+    if immediate(x) and 0 < k < x.shape[-1] and x.is_floating_point():
+        # torch picks any of equal elements. Where there are none among the largest, there is nothing to choose.
+        values, indices = torch.topk(x, k + 1)
+        if bool((values[..., :-1] > values[..., 1:]).all()):
+            return values[..., :-1], indices[..., :-1].to(torch.int32)
     values, indices = torch.sort(x, dim=-1, descending=True, stable=True)
     return values[..., :k], indices[..., :k].to(torch.int32)
 
 
 def _searchsorted(sorted_sequence: torch.Tensor, values: torch.Tensor, side: str = "left") -> torch.Tensor:
+    if is_mapped(sorted_sequence) and not is_mapped(values):
+        # vmap would expand the values without copying them, which torch warns of.
+        values = torch.where(sorted_sequence.isnan().any(), values, values)
     return torch.searchsorted(sorted_sequence, values.contiguous(), side=side, out_int32=True)
 
 

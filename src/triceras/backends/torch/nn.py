@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from triceras.backends.torch import sparse as native_sparse
+from triceras.backends.torch.control import is_mapped
 from triceras.core import dtypes
 
 
@@ -35,7 +36,7 @@ def _one_hot(
 ) -> torch.Tensor:
     if sparse:
         return native_sparse.one_hot(x, num_classes, axis, dtype)
-    hot = x.unsqueeze(-1) == torch.arange(num_classes, device=x.device)
+    hot = x.long().unsqueeze(-1) == torch.arange(num_classes, device=x.device)
     hot = hot.to(getattr(torch, dtypes.standardize_dtype(dtype)))
     return hot if axis in (-1, x.ndim) else hot.movedim(-1, axis)
 
@@ -61,7 +62,9 @@ def _ctc_loss(
     target_length: torch.Tensor,
     output_length: torch.Tensor,
     mask_index: int = 0,
-) -> torch.Tensor:
+) -> Any:
+    if is_mapped(target, output, target_length, output_length):
+        return NotImplemented
     log_probabilities = torch.log_softmax(output, -1).transpose(0, 1)
     lengths = output_length.long(), target_length.long()
     return F.ctc_loss(log_probabilities, target.long(), *lengths, mask_index, "none")

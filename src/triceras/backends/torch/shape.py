@@ -45,7 +45,7 @@ def _split(x: torch.Tensor, indices_or_sections: Any, axis: int = 0) -> list[tor
 def _repeat(x: torch.Tensor, repeats: Any, axis: int | None = None) -> torch.Tensor:
     if not isinstance(repeats, int | torch.Tensor):
         counts = [int(r) for r in repeats]
-        if len(counts) > 1:
+        if len(counts) != 1:
             rows = [i for i, count in enumerate(counts) for _ in range(count)]
             x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
             return torch.index_select(x, axis, torch.tensor(rows, dtype=torch.int64, device=x.device))
@@ -78,7 +78,15 @@ def _roll(x: torch.Tensor, shift: Any, axis: Any = None) -> torch.Tensor:
     return torch.roll(x, shifts, (axis,) * len(shifts) if isinstance(axis, int) else tuple(axis))
 
 
+def _extract_sequences(x: torch.Tensor, sequence_length: int, sequence_stride: int) -> Any:
+    """A view. Where no window fits, or the arguments are wrong, the definition says so."""
+    if not 0 < sequence_length <= x.shape[-1] or sequence_stride < 1:
+        return NotImplemented
+    return x.unfold(-1, sequence_length, sequence_stride)
+
+
 TABLE = {
+    "extract_sequences": _extract_sequences,
     "reshape": lambda x, newshape: torch.reshape(x, (newshape,) if isinstance(newshape, int) else tuple(newshape)),
     "squeeze": _squeeze,
     "concatenate": lambda xs, axis=0: torch.cat(list(xs), axis),

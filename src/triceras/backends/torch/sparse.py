@@ -142,9 +142,10 @@ KIT = Kit(
 #: The ops whose dense bodies run on sparse tensors in torch, some wrongly, although the op doesn't take them.
 REFUSING = frozenset(
     (
-        "append categorical_crossentropy cross diff dot dstack empty_like floor_divide full_like geomspace get_item hstack "
-        "inner kron ldexp linspace lstsq nansum norm normalize outer padded polar power softmax_crossentropy squareplus stack "
-        "tanh_shrink unstack vdot view view_as_complex view_as_real vstack zeros_like einsum_of"
+        "append average categorical_crossentropy cross diff dot dstack empty_like floor_divide full_like "
+        "geomspace get_item hstack inner kron ldexp linspace lstsq nansum norm normalize outer padded polar "
+        "power psnr softmax_crossentropy squareplus stack tanh_shrink unstack vdot view view_as_complex "
+        "view_as_real vstack zeros_like einsum_of"
     ).split()
 )
 

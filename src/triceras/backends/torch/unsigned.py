@@ -18,14 +18,14 @@ _MODULAR = frozenset(
     (
         "add cumsum cumprod diagonal dot einsum_of flip inner bitwise_left_shift cross diff matmul multiply "
         "negative nonzero not_equal equal prod roll square subtract sum take_along_axis tensordot trace vdot "
-        "bitwise_and bitwise_not bitwise_or bitwise_xor"
+        "bitwise_and bitwise_not bitwise_or bitwise_xor slice_update"
     ).split()
 )
 #: Right where int64 holds the values.
 _ORDERED = frozenset(
     (
         "abs argmax argmin argsort clip floor_divide fmax fmin fmod gcd greater greater_equal lcm less less_equal max "
-        "maximum min minimum mod power ptp relu relu6 bitwise_right_shift sign sort"
+        "maximum min minimum mod power ptp relu relu6 bitwise_right_shift scatter_into searchsorted sign sort"
     ).split()
 )
 

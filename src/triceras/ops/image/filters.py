@@ -13,7 +13,7 @@ from triceras.core import dtypes, windows
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import Index, TensorLike, composite
-from triceras.ops.elementwise import square
+from triceras.ops.elementwise import divide, square
 from triceras.ops.image.layout import as_dtype, channel_axis, in_full, spatial_axis
 from triceras.ops.reduce import sum as total
 from triceras.ops.shape import pad, stack, unstack
@@ -28,7 +28,8 @@ def gaussian_kernel(size: int, sigma: Any) -> Tensor:
     if isinstance(sigma, _NUMBERS):
         weights = np.exp(-0.5 * np.square(places / sigma))
         return registry.active().convert_to_tensor(weights / weights.sum(), "float32")
-    weights = exp(-0.5 * square(registry.active().convert_to_tensor(places, "float32") / in_full(sigma)))
+    sigma = in_full(sigma)
+    weights = exp(-0.5 * square(divide(registry.active().convert_to_tensor(places, dtype_of(sigma)), sigma)))
     return weights / total(weights)
 
 

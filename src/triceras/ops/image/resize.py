@@ -15,6 +15,7 @@ import numpy as np
 from triceras.backends import registry
 from triceras.backends.base import Spec, Tensor
 from triceras.core import settings
+from triceras.core.windows import nearest
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import Index, composite
@@ -36,10 +37,6 @@ def weights(old: int, new: int, interpolation: str, antialias: bool) -> np.ndarr
     matrix = KERNELS[interpolation](np, (centers[:, None] - np.arange(old)) / spread)
     total = matrix.sum(1, keepdims=True)
     return np.where(np.abs(total) > 1e-8, matrix / np.where(total == 0, 1, total), 0).astype(np.float32)
-
-
-def _nearest(old: int, new: int) -> np.ndarray:
-    return np.minimum(np.floor((np.arange(new) + 0.5) * old / new), old - 1).astype(np.int32)
 
 
 def _resize_spec(images: Spec, size: Any, interpolation: str = "bilinear", *args: Any, **kwargs: Any) -> Spec:
@@ -131,7 +128,7 @@ def _resize_axis(x: Any, axis: int, new: int, interpolation: str, antialias: boo
         return x
     backend = registry.active()
     if interpolation == "nearest":
-        return take(x, backend.convert_to_tensor(_nearest(old, new)), axis)
+        return take(x, backend.convert_to_tensor(nearest(old, new)), axis)
     x = in_full(x)
     matrix = backend.convert_to_tensor(weights(old, new, interpolation, antialias), dtype_of(x))
     return moveaxis(tensordot(x, matrix, ([axis], [1])), -1, axis)

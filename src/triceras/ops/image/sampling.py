@@ -16,7 +16,7 @@ from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.dispatch import Index, composite
 from triceras.ops.elementwise import abs as absolute
-from triceras.ops.elementwise import clip, floor, minimum, mod
+from triceras.ops.elementwise import add, clip, floor, minimum, mod, multiply
 from triceras.ops.image.layout import as_dtype, check_choice, fill_number, in_full
 from triceras.ops.indexing import take
 from triceras.ops.logic import logical_and, where
@@ -105,11 +105,11 @@ def sample(
             for _, other in corner[1:]:
                 inside = logical_and(inside, other)
             return where(wide(inside), value, cast(fill_value, dtype_of(rows)))
-        term = in_full(value) * wide(math.prod(weight for _, weight in corner))
+        term = multiply(in_full(value), wide(math.prod(weight for _, weight in corner)))
         total = term if total is None else total + term
     if fill_mode == "constant" and fill_value != 0:
         inside = math.prod(axis[0][1] + axis[1][1] for axis in axes)
-        total = total + wide(1.0 - inside) * fill_value
+        total = add(total, wide(1.0 - inside) * fill_value)
     return total
 
 
