@@ -97,6 +97,7 @@ def within_bounds(call: _F) -> _F:
             return call(*args, **kwargs)
         raise _refusal(op, op.signature.bind(*args, **kwargs).arguments, said)
 
+    op.call = checked  # a recorded op is the public function
     return checked  # type: ignore[return-value]
 
 
