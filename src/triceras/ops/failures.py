@@ -91,9 +91,9 @@ def within_bounds(call: _F) -> _F:
     def checked(*args: Any, **kwargs: Any) -> Any:
         try:
             said = rule(bounds.static, *args, **kwargs)
-        except (TypeError, ValueError):  # not what the op takes at all, and it says so itself
+        except (TypeError, ValueError, NotImplementedError):  # not what the op takes at all, and it says so itself
             said = None
-        if said is None:
+        if said is None or any(map(registry.is_sparse, (*args, *kwargs.values()))):  # that is said first, by the op
             return call(*args, **kwargs)
         raise _refusal(op, op.signature.bind(*args, **kwargs).arguments, said)
 
