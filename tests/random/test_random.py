@@ -129,7 +129,7 @@ def test_randint_is_even(low: int, high: int) -> None:
 @pytest.mark.parametrize("alpha", [0.05, 0.7, 1.0, 3.5, 200.0])
 def test_gamma_is_distributed_as_it_says(alpha: float) -> None:
     with backend_scope("numpy"):
-        x = host(random.gamma((300_000,), alpha, seed=6)).astype("float64")
+        x = host(random.gamma(LARGE, alpha, seed=6)).astype("float64")
     law = scipy.stats.gamma(alpha)
     assert x.min() >= 0.0
     assert abs(x.mean() - alpha) < 5 * law.std() / np.sqrt(len(x))
@@ -144,7 +144,7 @@ def test_gamma_is_distributed_as_it_says(alpha: float) -> None:
 @pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.1), (0.5, 2.0), (1.0, 1.0), (30.0, 70.0)])
 def test_beta_is_distributed_as_it_says(alpha: float, beta: float) -> None:
     with backend_scope("numpy"):
-        x = host(random.beta((300_000,), alpha, beta, seed=7)).astype("float64")
+        x = host(random.beta(LARGE, alpha, beta, seed=7)).astype("float64")
     law = scipy.stats.beta(alpha, beta)
     assert np.isfinite(x).all()
     assert abs(x.mean() - law.mean()) < 5 * law.std() / np.sqrt(len(x))
@@ -154,10 +154,18 @@ def test_beta_is_distributed_as_it_says(alpha: float, beta: float) -> None:
     assert scipy.stats.kstest(inside, lambda v: (law.cdf(v) - low) / (high - low)).pvalue > 0.001
 
 
-@pytest.mark.parametrize(("count", "rate"), [(1, 0.3), (16, 0.5), (17, 0.1), (50, 0.96), (1000, 0.02), (200_000, 0.4)])
-def test_binomial_is_distributed_as_it_says(count: int, rate: float) -> None:
+#: Both methods, and where one takes over from the other: a mean of 10 of the rarer outcome.
+BINOMIAL = [(1, 0.3), (16, 0.5), (19, 0.5), (20, 0.5), (17, 0.1), (50, 0.96), (33, 0.31), (100, 0.1), (1000, 0.02)]
+BINOMIAL += [(1000, 0.3), (200_000, 0.4), (10_000_000, 2e-6), (10_000_000, 0.999)]
+
+
+@pytest.mark.parametrize("as_tensors", [False, True], ids=["numbers", "tensors"])
+@pytest.mark.parametrize(("count", "rate"), BINOMIAL)
+def test_binomial_is_distributed_as_it_says(count: int, rate: float, as_tensors: bool) -> None:
     with backend_scope("numpy"):
-        x = host(random.binomial((200_000,), count, rate, seed=8)).astype(np.int64)
+        parameters = ([count], [rate]) if as_tensors else (count, rate)
+        x = host(random.binomial(LARGE, *parameters, seed=8)).astype(np.int64)
+    rate = rate if not as_tensors else float(np.float32(rate))
     law = scipy.stats.binom(count, rate)
     assert x.min() >= 0
     assert x.max() <= count
@@ -188,13 +196,102 @@ def test_normal_is_finite_in_the_last_cell(backend: Backend) -> None:
     assert np.abs(host(standard_normal(ends))) == pytest.approx(5.35, abs=0.1)
 
 
-def test_categorical_and_dropout_rates() -> None:
+@pytest.mark.parametrize("rows", [1, 4])
+def test_categorical_is_distributed_as_it_says(rows: int) -> None:
+    """By a search where there is one row, by comparisons where there are several; what is impossible is never drawn."""
+    probabilities = np.array([0.0, 0.2, 0.001, 0.0, 0.299, 0.5, 0.0])
+    with np.errstate(divide="ignore"), backend_scope("numpy"):
+        logits = np.log(np.tile(probabilities, (rows, 1))).astype(np.float32)
+        draws = host(random.categorical(logits, LARGE[0], seed=1))
+    for row in draws:
+        counts = np.bincount(row, minlength=7)
+        possible = probabilities > 0
+        assert not counts[~possible].any()
+        assert scipy.stats.chisquare(counts[possible], probabilities[possible] * len(row)).pvalue > 0.001
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.9])
+def test_dropout_drops_its_share(rate: float) -> None:
     with backend_scope("numpy"):
-        draws = host(random.categorical(np.log([[0.2, 0.3, 0.5]]), 200_000, seed=1))[0]
-        dropped = host(random.dropout(np.ones(LARGE, np.float32), 0.3, seed=2))
-    assert scipy.stats.chisquare(np.bincount(draws), np.array([0.2, 0.3, 0.5]) * len(draws)).pvalue > 0.001
-    assert abs((dropped == 0).mean() - 0.3) < 0.002
-    np.testing.assert_allclose(np.unique(dropped), [0.0, 1 / 0.7], rtol=1e-6)
+        dropped = host(random.dropout(np.ones(LARGE, np.float32), rate, seed=2))
+    np.testing.assert_allclose(np.unique(dropped), [0.0, 1 / (1 - rate)], rtol=1e-6)
+    assert scipy.stats.binomtest(int((dropped == 0).sum()), len(dropped), rate).pvalue > 0.001
+    # In stretches of a hundred too: the counts are binomial.
+    counts = (dropped.reshape(-1, 100) == 0).sum(1)
+    assert abs(counts.var() / (100 * rate * (1 - rate)) - 1) < 0.05
+
+
+def test_shuffle_is_even() -> None:
+    """Where an element comes from tells nothing of where it goes: a hundred by a hundred cells are equally full."""
+    with backend_scope("numpy"):
+        order = host(random.shuffle(np.arange(LARGE[0], dtype=np.int32), seed=5))
+    assert np.array_equal(np.sort(order), np.arange(LARGE[0]))
+    cells = np.bincount(np.arange(LARGE[0]) // 10_000 * 100 + order // 10_000, minlength=10_000)
+    statistic = ((cells - 100) ** 2 / 100).sum()
+    assert 0.001 < scipy.stats.chi2(99 * 99).sf(statistic) < 0.999
+
+
+# ---- gradients -------------------------------------------------------------------------------------------------------
+
+TRAINING = [name for name in BACKENDS if registry.get_backend(name).trains]
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_gamma_has_its_implicit_gradient(name: str) -> None:
+    """Against central differences of the quantile function: a number keeps its place in the distribution."""
+    alpha = np.array([0.05, 0.3, 1.0, 2.5, 40.0, 500.0], np.float32)
+    with backend_scope(name) as backend:
+
+        def total(parameters: list[object]) -> object:
+            x = random.gamma((200, 6), parameters[0], seed=3)
+            return ops.sum(ops.log(ops.maximum(x, 1e-30))), x
+
+        _, x, (slopes,) = backend.value_and_grad(total, [ops.convert_to_tensor(np.tile(alpha, (200, 1)))])
+        drawn, slopes = host(x), host(slopes)
+    x, a = drawn.astype(np.float64), alpha.astype(np.float64)
+    place, step = scipy.special.gammainc(a, x), 1e-4 * a
+    difference = scipy.special.gammaincinv(a + step, place) - scipy.special.gammaincinv(a - step, place)
+    expected = difference / (2 * step) / np.maximum(x, 1e-30)
+    sharp = (x > 1e-25) & (place > 1e-6) & (place < 1 - 1e-6)  # where the quantile function is well known
+    assert sharp.mean() > 0.85
+    np.testing.assert_allclose(slopes[sharp], expected[sharp], rtol=2e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_beta_has_the_gradient_of_its_mean(name: str) -> None:
+    a, b = 0.7, 2.5
+    with backend_scope(name) as backend:
+
+        def mean(parameters: list[object]) -> object:
+            x = random.beta((200_000,), *parameters, seed=4)
+            return ops.mean(x), ()
+
+        parameters = [ops.convert_to_tensor(np.float32(p)) for p in (a, b)]
+        d_a, d_b = (float(host(g)) for g in backend.value_and_grad(mean, parameters)[2])
+    assert d_a == pytest.approx(b / (a + b) ** 2, rel=0.01)
+    assert d_b == pytest.approx(-a / (a + b) ** 2, rel=0.01)
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_draws_are_the_same_compiled(name: str) -> None:
+    """Where shapes may not depend on values, all are proposed again until none is left; the numbers are the same."""
+    with backend_scope(name) as backend:
+        key = ops.convert_to_tensor(np.array([7, 0]), backend.seed_dtype)
+        for draw in (
+            lambda key: random.gamma((500,), 0.4, seed=key),
+            lambda key: random.binomial((500,), np.linspace(1, 1000, 500), 0.3, seed=key),
+            lambda key: random.categorical(np.zeros((2, 5), np.float32), 100, seed=key),
+            lambda key: random.normal((500,), seed=key),
+        ):
+            np.testing.assert_allclose(host(backend.compile(draw)(key)), host(draw(key)), rtol=1e-5, atol=1e-6)
+    if name == "torch":
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        with backend_scope(name):
+            captured = make_fx(lambda key: random.gamma((500,), 0.4, seed=key))(key)
+            np.testing.assert_allclose(
+                host(captured(key + 1)), host(random.gamma((500,), 0.4, seed=key + 1)), rtol=1e-5
+            )
 
 
 def test_uniform_never_reaches_its_ends() -> None:

@@ -65,6 +65,8 @@ class Backend:
     updates_in_place: bool = False
     #: Whether loops are traced, so that they may end by values that aren't there yet; unrolled where not.
     traces_loops: bool = True
+    #: How many elements many operations in a row take at once quickest, where nothing is compiled.
+    piece: int = 1 << 15
     #: Whether a ``train_step`` override takes ``(state, data)`` and returns ``(logs, state)``.
     functional_steps: bool = False
 

@@ -11,6 +11,9 @@ B = (0x85EBCA76, 0x27D4EB2F)
 #: Digits of pi.
 C = (0x243F6A88, 0x85A308D3)
 
+#: Gamma numbers below it are told by their logarithms alone.
+TINY = 1e-7
+
 
 def schedule(k0: int, k1: int) -> tuple[int, int, int]:
     """The stride, the offset and the inner constant of a draw's sequence."""

@@ -1,5 +1,6 @@
 """Random numbers, the same on every backend from the same seed."""
 
+from triceras.random.counts import binomial
 from triceras.random.distributions import (
     categorical,
     dropout,
@@ -9,7 +10,7 @@ from triceras.random.distributions import (
     truncated_normal,
     uniform,
 )
-from triceras.random.gamma_family import beta, binomial, gamma
+from triceras.random.gamma_family import beta, gamma
 from triceras.random.seed import SeedGenerator
 
 __all__ = [

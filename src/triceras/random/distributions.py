@@ -8,12 +8,12 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends import registry
-from triceras.backends.base import Tensor
+from triceras.backends.base import Spec, Tensor
 from triceras.core import dtypes, settings
-from triceras.ops.dispatch import SYMBOLIC
+from triceras.ops.dispatch import SYMBOLIC, Index, composite
 from triceras.ops.image.warps import DRAWS
 from triceras.random.seed import draw_key
-from triceras.random.words import random_words
+from triceras.random.words import random_unit, random_words
 
 _SQRT2 = math.sqrt(2.0)
 #: The largest number below 1 whose half, added to a half, is below 1 too in float32: some inverses compute so.
@@ -30,13 +30,6 @@ def float_dtype(dtype: Any) -> str:
     if name not in dtypes.FLOATS:
         raise ValueError(f"A continuous distribution gives a floating dtype, received dtype={name!r}.")
     return registry.active().canonical(name)
-
-
-def unit(key: Any, shape: Sequence[int], dtype: str = "float32") -> Tensor:
-    """Uniform on (0, 1), the centres of 2**24 equal cells (rounded to float32), so neither end is ever drawn."""
-    words = random_words(key, tuple(shape))
-    high = ops.bitwise_and(ops.bitwise_right_shift(words, 8), 0xFFFFFF)
-    return (ops.cast(high, "float32") + 0.5) * (1.0 / (1 << 24))
 
 
 def standard_normal(uniform: Tensor) -> Tensor:
@@ -61,8 +54,38 @@ def uniform(shape: Sequence[int], minval: Any = 0.0, maxval: Any = 1.0, dtype: A
     if dtype is not None and dtypes.standardize_dtype(dtype) in dtypes.INTEGERS:
         return randint(shape, minval, maxval, dtype, seed)
     dtype = float_dtype(dtype)
-    cells = unit(draw_key(seed), shape)
-    return ops.cast(cells * (maxval - minval) + minval, dtype)
+    return ops.cast(_between(random_unit(draw_key(seed), tuple(shape)), minval, maxval), dtype)
+
+
+def _between(cells: Tensor, minval: Any, maxval: Any) -> Tensor:
+    plain = isinstance(minval, int | float) and isinstance(maxval, int | float)
+    return cells if plain and (minval, maxval) == (0, 1) else cells * (maxval - minval) + minval
+
+
+def _moved(z: Tensor, mean: Any, stddev: Any) -> Tensor:
+    """Standard numbers with another mean and deviation."""
+    plain = isinstance(mean, int | float) and isinstance(stddev, int | float)
+    return z if plain and (mean, stddev) == (0, 1) else z * stddev + mean
+
+
+@composite(spec=lambda key, shape: Spec(tuple(shape), "float32"), fused=True)
+def random_normal(key: Index, shape: tuple[Any, ...]) -> Tensor:
+    """Standard normal numbers; arguments as for ``random_words``."""
+    return standard_normal(random_unit(key, shape))
+
+
+@composite(spec=lambda key, shape: Spec(tuple(shape), "float32"), fused=True)
+def random_truncated(key: Index, shape: tuple[Any, ...]) -> Tensor:
+    """Standard normal numbers between -2 and 2; arguments as for ``random_words``."""
+    limit = math.erf(2.0 / _SQRT2)
+    z = ops.erfinv((random_unit(key, shape) * 2.0 - 1.0) * limit) * _SQRT2
+    return ops.clip(z, -2.0, 2.0)
+
+
+@composite(spec=lambda key, shape, span: Spec(tuple(shape), "int32"), fused=True)
+def random_below(key: Index, shape: tuple[Any, ...], span: int) -> Tensor:
+    """Whole numbers from 0 to below ``span``; other arguments as for ``random_words``."""
+    return _high_product(random_words(key, shape), span)
 
 
 def normal(shape: Sequence[int], mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: Any = None) -> Tensor:
@@ -79,8 +102,7 @@ def normal(shape: Sequence[int], mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
         (2, 3)
     """
     dtype = float_dtype(dtype)
-    z = standard_normal(unit(draw_key(seed), shape))
-    return ops.cast(z * stddev + mean, dtype)
+    return ops.cast(_moved(random_normal(draw_key(seed), tuple(shape)), mean, stddev), dtype)
 
 
 DRAWS["normal"] = normal
@@ -105,9 +127,7 @@ def truncated_normal(
         True
     """
     dtype = float_dtype(dtype)
-    limit = math.erf(2.0 / _SQRT2)
-    z = ops.erfinv((unit(draw_key(seed), shape) * 2.0 - 1.0) * limit) * _SQRT2
-    return ops.cast(ops.clip(z, -2.0, 2.0) * stddev + mean, dtype)
+    return ops.cast(_moved(random_truncated(draw_key(seed), tuple(shape)), mean, stddev), dtype)
 
 
 def randint(shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = "int32", seed: Any = None) -> Tensor:
@@ -137,8 +157,8 @@ def randint(shape: Sequence[int], minval: Any, maxval: Any, dtype: Any = "int32"
     span = int(maxval) - int(minval)
     if not 0 < span <= 1 << 31:
         raise ValueError(f"randint() needs minval < maxval, at most 2**31 apart, received {minval} and {maxval}.")
-    words = random_words(draw_key(seed), tuple(shape))
-    return ops.cast(_high_product(words, span) + int(minval), name)
+    numbers = random_below(draw_key(seed), tuple(shape), span)
+    return ops.cast(numbers + int(minval) if minval else numbers, name)
 
 
 def _high_product(words: Tensor, span: int) -> Tensor:
@@ -157,7 +177,7 @@ def _high_product(words: Tensor, span: int) -> Tensor:
 
 
 def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any = None) -> Tensor:
-    """Class indices drawn with probabilities ``softmax(logits)``, by the Gumbel-max trick (Gumbel 1954).
+    """Class indices drawn with probabilities ``softmax(logits)``, by the inverse of the distribution function.
 
     Args:
         logits: unnormalised log-probabilities, shape ``(batch, classes)``.
@@ -174,9 +194,18 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     """
     logits = ops.convert_to_tensor(logits) if registry.owner_of(logits) is None else logits
     batch, classes = ops.shape(logits)
-    cells = unit(draw_key(seed), (batch, num_samples, classes))
-    gumbel = -ops.log(-ops.log(cells))
-    return ops.cast(ops.argmax(ops.expand_dims(ops.cast(logits, "float32"), 1) + gumbel, axis=-1), dtype)
+    return ops.cast(_classes(logits, draw_key(seed), (batch, num_samples), classes), dtype)
+
+
+@composite(spec=lambda logits, key, shape, classes: Spec(tuple(shape), "int32"), fused=True)
+def _classes(logits: Index, key: Index, shape: tuple[Any, ...], classes: Any) -> Tensor:
+    """For each draw, how many classes lie below its point of the distribution function."""
+    below = ops.cumsum(ops.softmax(ops.cast(logits, "float32"), -1), -1)
+    points = ops.minimum(random_unit(key, shape), _BELOW_ONE) * below[:, -1:]
+    if shape[0] == 1:
+        return ops.expand_dims(ops.searchsorted(below[0], points[0], "right"), 0)
+    reached = ops.greater_equal(ops.expand_dims(points, -1), ops.expand_dims(below, 1))
+    return ops.sum(ops.cast(reached, "int32"), -1)
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Sequence[int | None] | None = None, seed: Any = None) -> Tensor:

@@ -46,8 +46,8 @@ class TorchBackend(Backend):
     traces_loops = False
     declines = frozenset(
         (
-            "adaptive_average_pool adaptive_max_pool ctc_loss displaced extract_sequences grid_values projected random_unit "
-            "resized"
+            "adaptive_average_pool adaptive_max_pool ctc_loss displaced extract_sequences grid_values projected "
+            "random_below random_unit resized unit_at"
         ).split()
     )
     takes_scalars = frozenset(
