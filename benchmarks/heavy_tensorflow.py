@@ -16,7 +16,8 @@ def einsum(subscripts: str) -> Native:
 
 
 def conv(strides: int = 1, padding: str = "VALID") -> Native:
-    return lambda x, k: tf.nn.convolution(x, k, strides, padding)
+    layouts = {3: "NWC", 4: "NHWC", 5: "NDHWC"}
+    return lambda x, k: tf.nn.convolution(x, k, strides, padding, layouts[x.shape.rank])
 
 
 def grouped(x: Any, k: Any) -> Any:

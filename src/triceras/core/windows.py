@@ -22,7 +22,12 @@ def per_axis(value: Any, rank: int, name: str) -> tuple[int, ...]:
     Raises:
         ValueError: there are too many or too few of them, or one isn't positive.
     """
-    values = tuple(value) if hasattr(value, "__iter__") else (value,) * rank
+    return _per_axis(tuple(value) if hasattr(value, "__iter__") else value, rank, name)
+
+
+@functools.lru_cache(maxsize=512)
+def _per_axis(value: Any, rank: int, name: str) -> tuple[int, ...]:
+    values = value if isinstance(value, tuple) else (value,) * rank
     if len(values) != rank or any(v < 1 for v in values):
         raise ValueError(f"{name} must be a positive integer or {rank} of them, received {name}={value}.")
     return tuple(int(v) for v in values)

@@ -6,12 +6,14 @@ from typing import Any
 
 from triceras import tree
 from triceras.core import naming
+from triceras.core.autograph import left_alone
 from triceras.graph import infer
 from triceras.graph.node import Node
 from triceras.graph.symbol import KerasTensor, any_symbolic
 from triceras.ops import dispatch
 
 
+@left_alone
 class Operation:
     """A callable with a name that is recorded when it is called on symbolic tensors.
 

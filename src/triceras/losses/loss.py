@@ -9,11 +9,13 @@ from triceras import dtype_policies, ops, tree
 from triceras.backends import registry
 from triceras.backends.base import Tensor
 from triceras.core import dtypes, masks, naming, objects, settings
+from triceras.core.autograph import left_alone
 from triceras.core.masks import get_mask
 
 REDUCTIONS = (None, "none", "sum", "sum_over_batch_size", "mean", "mean_with_sample_weight")
 
 
+@left_alone
 class Loss:
     """A scalar, or a value per sample, for targets and predictions.
 

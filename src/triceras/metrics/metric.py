@@ -12,6 +12,7 @@ from triceras import dtype_policies, initializers
 from triceras.backends import registry
 from triceras.backends.base import Tensor
 from triceras.core import dtypes, naming, scopes, settings
+from triceras.core.autograph import left_alone
 from triceras.state.stateless import StatelessScope
 from triceras.state.variable import Variable
 
@@ -27,6 +28,7 @@ def _on_own_backend(method: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+@left_alone
 class Metric:
     """A figure over all batches of an epoch.
 

@@ -45,9 +45,12 @@ def _holds_tensors(x: Any) -> bool:
     return any(map(_holds_tensors, x)) if isinstance(x, list | tuple) else hasattr(x, "shape")
 
 
-def _beyond(name: str, positions: np.ndarray | None, low: int, high: int, where: str) -> str | None:
+def _beyond(name: str, positions: np.ndarray | int | None, low: int, high: int, where: str) -> str | None:
     """What is wrong with positions that lie from ``low`` up to, but not at, ``high``."""
-    wrong = [] if positions is None else positions[(positions < low) | (positions >= high)].ravel()
+    if positions is None or (isinstance(positions, int) and low <= positions < high):
+        return None
+    wrong = np.asarray(positions)
+    wrong = wrong[(wrong < low) | (wrong >= high)].ravel()
     if not len(wrong):
         return None
     expected = f"{name} lies between {low} and {high - 1}" if high > low else f"{name} has nothing to name"
@@ -60,13 +63,16 @@ def _outside(name: str, positions: np.ndarray | None, size: int | None, axis: st
 
 
 def _along(name: str, x: Any, indices: Any, axis: int | None, read: Read) -> str | None:
+    positions = read(indices)
+    if positions is None:
+        return None
     shape = _shape(x)
     if shape is None or (axis is not None and not -len(shape) <= axis < len(shape)):
         return None
     if axis is None:
         size = None if None in shape else math.prod(d for d in shape if d is not None)
-        return _outside(name, read(indices), size, "the flat tensor")
-    return _outside(name, read(indices), shape[axis], f"axis {axis}")
+        return _outside(name, positions, size, "the flat tensor")
+    return _outside(name, positions, shape[axis], f"axis {axis}")
 
 
 def _take(read: Read, x: Any, indices: Any, axis: int | None = None) -> str | None:
@@ -100,7 +106,8 @@ def _block(read: Read, inputs: Any, start_indices: Any, sizes: Shape | None) -> 
             continue
         size = max(size, 0)  # -1 is all that is left
         where = f"a block of {size} in axis {axis} of size {whole}"
-        if said := _beyond(f"start_indices[{axis}]", read(start), 0, whole - size + 1, where):
+        positions = start if type(start) is int else read(start)
+        if said := _beyond(f"start_indices[{axis}]", positions, 0, whole - size + 1, where):
             return said
     return None
 

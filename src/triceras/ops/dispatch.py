@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from triceras.backends import registry
 from triceras.backends.base import Backend
 from triceras.core import dtypes, settings
+from triceras.core.autograph import left_alone
 from triceras.core.errors import MixedBackendsError, OpError, SparseError
 from triceras.ops import sparse
 from triceras.ops.failures import recovered
@@ -193,7 +194,7 @@ def _registered(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
     if op.name in OPS:
         raise ValueError(f"The op {op.name!r} is defined twice.")
     OPS[op.name] = op
-    op.call = functools.update_wrapper(call, op.function)
+    op.call = left_alone(functools.update_wrapper(call, op.function))
     op.call.op = op  # type: ignore[attr-defined]
     return op.call
 

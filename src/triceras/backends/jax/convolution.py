@@ -56,8 +56,12 @@ def _padded(x: jax.Array, pads: windows.Pads, value: Any = 0) -> jax.Array:
     return jnp.pad(x, [(0, 0), *pads, (0, 0)], constant_values=value)
 
 
+#: Up to how many elements patches are quicker than XLA's convolution without a gradient too.
+_FEW = 2**17
+
+
 def _prefers_patches(kernel: Sequence[int]) -> bool:
-    """Whether patches and a matrix product beat XLA's convolution on CPU.
+    """Whether patches and a matrix product beat XLA's convolution on CPU where gradients are taken.
 
     Measured on 2 cores, the time of forward and gradient over that of XLA's own (batch, size, channels in -> out, window):
     (32, 28, 1 -> 32, 3) 0.49, (32, 28, 3 -> 32, 3) 0.63, (32, 32, 3 -> 16, 3) 0.52, (16, 64, 3 -> 32, 7) 0.86,
@@ -74,6 +78,30 @@ def _patches(x: jax.Array, kernel: jax.Array, strides: Any, dilation: Any) -> ja
     return rows @ kernel.reshape(-1, kernel.shape[-1])
 
 
+@functools.partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
+def _narrow(x: jax.Array, kernel: jax.Array, strides: Any, pads: Any, dilation: Any) -> jax.Array:
+    """A channels-last convolution that is differentiated by patches.
+
+    Without a gradient XLA's own takes 0.3 of the time for (16, 64, 3 -> 32, 7) and 0.7 for (32, 28, 1 -> 32, 3), but 1.7 times
+    as long for (4, 16, 3 -> 8, 3).
+    """
+    layout = _layout(x.ndim - 2, "channels_last")
+    places = [windows.output_size(*a, "valid") for a in zip(_grown(x, pads), kernel.shape, strides, dilation)]
+    window = kernel.shape[:-2]
+    if math.prod(window) == 1 or len(x) * math.prod(places) * math.prod(kernel.shape[:-1]) <= _FEW:
+        return _patches(_padded(x, pads), kernel, strides, dilation)
+    return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=layout)
+
+
+@_narrow.defjvp
+def _narrow_jvp(strides: Any, pads: Any, dilation: Any, primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
+    return jax.jvp(lambda x, k: _patches(_padded(x, pads), k, strides, dilation), primals, tangents)
+
+
+def _grown(x: jax.Array, pads: Any) -> list[int]:
+    return [size + sum(pair) for size, pair in zip(x.shape[1:-1], pads)]
+
+
 @functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
 def _run(x: jax.Array, kernel: jax.Array, strides: Any, padding: str, data_format: str, dilation: Any) -> jax.Array:
     rank = x.ndim - 2
@@ -81,7 +109,7 @@ def _run(x: jax.Array, kernel: jax.Array, strides: Any, padding: str, data_forma
     pads = windows.window_pads(channels_last[1:-1], kernel.shape[:-2], strides, dilation, padding)
     groups = channels_last[-1] // kernel.shape[-2]
     if groups == 1 and _on_cpu() and _prefers_patches(kernel.shape):
-        return _restored(_patches(_padded(_last(x, data_format), pads), kernel, strides, dilation), data_format)
+        return _restored(_narrow(_last(x, data_format), kernel, strides, tuple(pads), dilation), data_format)
     return lax.conv_general_dilated(
         x,
         kernel,

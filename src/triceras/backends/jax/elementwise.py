@@ -50,6 +50,10 @@ def _power(x1: Any, x2: Any) -> jax.Array:
     return jnp.where(vanishes, 0, result)
 
 
+def _select(condition: jax.Array, x1: jax.Array, x2: jax.Array) -> jax.Array:
+    return jnp.where(condition if condition.dtype == jnp.bool_ else condition != 0, x1, x2)
+
+
 #: What carries the same name in ``jax.numpy``.
 _NAMES = """
 add subtract multiply divide floor_divide mod fmod negative abs fabs sign square sqrt cbrt reciprocal floor ceil
@@ -72,5 +76,5 @@ TABLE = {name: getattr(jnp, name) for name in _NAMES} | {
     "erfinv": special.erfinv,
     "bitwise_left_shift": jnp.left_shift,
     "bitwise_right_shift": jnp.right_shift,
-    "select_where": lambda condition, x1, x2: jnp.where(condition != 0, x1, x2),
+    "select_where": _select,
 }

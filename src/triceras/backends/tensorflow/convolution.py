@@ -14,6 +14,9 @@ import tensorflow as tf
 from triceras.backends.base import Tensor
 from triceras.core import windows
 
+#: By the number of axes. Without it eager gradients over three axes fail (TensorFlow 2.21).
+_LAYOUTS = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
+
 
 def _last(x: Tensor, data_format: str) -> Tensor:
     if data_format == "channels_last":
@@ -58,7 +61,7 @@ def _convolve(x: Tensor, kernel: Tensor, strides: Any, padding: Any, data_format
         return _restored(_strided(y, strides), data_format)
 
     def plain(x: Tensor, kernel: Tensor) -> Tensor:
-        return tf.nn.convolution(x, kernel, strides, padding.upper(), dilations=dilation)
+        return tf.nn.convolution(x, kernel, strides, padding.upper(), _LAYOUTS[rank], dilations=dilation)
 
     if kernel.shape[-2] == x.shape[-1]:
         return _restored(plain(x, kernel), data_format)

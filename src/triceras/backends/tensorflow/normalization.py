@@ -107,7 +107,44 @@ def _batch_norm(x: tf.Tensor, gamma: Any, beta: Any, axis: int, epsilon: float) 
     return y, *(tf.cast(tf.squeeze(v, others), x.dtype) for v in (mean, variance))
 
 
+def _batch_normalization(
+    x: tf.Tensor, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 0.001
+) -> Any:
+    """The kernel for images, with its gradient for the statistics, which it has none for."""
+    channels = x.shape[-1]
+    given = [p for p in (mean, variance, offset, scale) if p is not None]
+    last = x.shape.rank is not None and axis in (-1, x.shape.rank - 1) and all(p.shape == (channels,) for p in given)
+    if not last or not channels or x.dtype != tf.float32 or any(p.dtype != tf.float32 for p in given):
+        return NotImplemented
+    offset = tf.zeros_like(mean) if offset is None else offset
+    scale = tf.ones_like(mean) if scale is None else scale
+    return _normalized(x, mean, variance, offset, scale, epsilon)
+
+
+def _normalized(x: Any, mean: Any, variance: Any, offset: Any, scale: Any, epsilon: float) -> tf.Tensor:
+    axes = tuple(range(x.shape.rank - 1))
+
+    @tf.custom_gradient
+    def function(x: Any, mean: Any, variance: Any, offset: Any, scale: Any) -> Any:
+        images = x if x.shape.rank == 4 else tf.reshape(x, (-1, 1, 1, x.shape[-1]))
+        y, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=images, scale=scale, offset=offset, mean=mean, variance=variance, epsilon=epsilon, is_training=False
+        )
+
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            spread = tf.math.rsqrt(variance + epsilon)
+            factor = scale * spread
+            total = tf.reduce_sum(upstream, axes)
+            along = tf.reduce_sum(upstream * (x - mean), axes) * spread
+            return upstream * factor, -total * factor, -0.5 * along * factor * spread, total, along
+
+        return y if images is x else tf.reshape(y, tf.shape(x)), gradient
+
+    return function(x, mean, variance, offset, scale)
+
+
 TABLE = {
+    "batch_normalization": _batch_normalization,
     "layer_normalization": _layer_normalization,
     "rms_normalization": _rms_normalization,
     "batch_norm": _batch_norm,

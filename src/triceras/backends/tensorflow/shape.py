@@ -117,7 +117,14 @@ def _bits_as(x: Tensor, dtype: str) -> Tensor:
     return tf.ensure_shape(result, sizes)
 
 
+def _extract_sequences(x: tf.Tensor, sequence_length: int, sequence_stride: int) -> Any:
+    if x.shape[-1] is None or not 0 < sequence_length <= x.shape[-1] or sequence_stride < 1:
+        return NotImplemented
+    return tf.signal.frame(x, sequence_length, sequence_stride)
+
+
 TABLE = {
+    "extract_sequences": _extract_sequences,
     "reshape": lambda x, newshape: tf.reshape(x, [newshape] if isinstance(newshape, int) else newshape),
     "squeeze": tf.squeeze,
     "concatenate": lambda xs, axis=0: tf.concat(xs, axis),

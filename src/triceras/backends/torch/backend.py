@@ -47,7 +47,7 @@ class TorchBackend(Backend):
     declines = frozenset(
         (
             "adaptive_average_pool adaptive_max_pool ctc_loss displaced extract_sequences grid_values projected "
-            "random_below random_unit resized unit_at"
+            "random_below random_unit resized segment_sum unit_at"
         ).split()
     )
     takes_scalars = frozenset(

@@ -58,6 +58,10 @@ def _heaviside(x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
     return torch.where(x1 == 0, x2, step)
 
 
+def _select(condition: torch.Tensor, x1: torch.Tensor, x2: torch.Tensor) -> torch.Tensor:
+    return torch.where(condition if condition.dtype == torch.bool else condition != 0, x1, x2)
+
+
 #: Ours -> torch's.
 _NAMES = {
     name: name
@@ -91,6 +95,6 @@ TABLE = {name: getattr(torch, native) for name, native in _NAMES.items()} | {
     "real": lambda x: torch.real(x) if x.is_complex() else x,
     "imag": lambda x: torch.imag(x) if x.is_complex() else torch.zeros_like(x),
     "conj": lambda x: torch.conj(x).resolve_conj(),
-    "select_where": lambda condition, x1, x2: torch.where(condition != 0, x1, x2),
+    "select_where": _select,
     "nonzero": lambda x: tuple(i.to(torch.int32) for i in torch.nonzero(x, as_tuple=True)),
 }

@@ -59,8 +59,17 @@ def _padded(x: torch.Tensor, pad_width: Any, mode: str = "constant", constant_va
         return torch.nn.functional.pad(x, flat, value=constant_values or 0)
     for axis, (before, after) in enumerate(pad_width):
         if before or after:
-            x = torch.index_select(x, axis, _mirrored(x.shape[axis], before, after, mode, x.device))
+            x = _mirrored_at_ends(x, axis, before, after, mode)
     return x
+
+
+def _mirrored_at_ends(x: torch.Tensor, axis: int, before: int, after: int, mode: str) -> torch.Tensor:
+    size, edge = x.shape[axis], int(mode == "reflect")  # whether the outermost element stays single
+    if max(before, after) > size - edge or min(before, after) < 0:
+        return torch.index_select(x, axis, _mirrored(size, before, after, mode, x.device))
+    front = torch.flip(x.narrow(axis, edge, before), (axis,))
+    back = torch.flip(x.narrow(axis, size - edge - after, after), (axis,))
+    return torch.cat([front, x, back], axis)
 
 
 def _mirrored(size: int, before: int, after: int, mode: str, device: Any) -> torch.Tensor:
