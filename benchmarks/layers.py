@@ -1,27 +1,25 @@
 """Layers against the framework's own and against Keras, forward and forward with backward, at three sizes.
 
-    python benchmarks/layers.py [--backends torch …] [--layers LSTM …] [--sizes small …] [--rounds 3]
+    python benchmarks/layers.py [--backends torch …] [--layers LSTM …] [--sizes small …]
 
-Round after round triceras, the framework's own layer and Keras take turns, each in a fresh process: torch eagerly, JAX
-under ``jit``, TensorFlow under ``tf.function``. ``forward`` is inference, ``backward`` a training call and the gradients of
-the weights and the inputs. A process reports the least time of a call, the table the medians of the rounds, and the medians
-of the rounds' ratios. Prints layer | backend | size | mode | ours us | native us | keras us | /native | /keras.
+Each layer on each backend has a fresh process, in which triceras, the framework's own layer and Keras take turns in short
+rounds: torch eagerly, JAX under ``jit``, TensorFlow under ``tf.function``. ``forward`` is inference, ``backward`` a training
+call and the gradients of the weights and the inputs. A figure is the least time of a call, a ratio the median of the rounds'
+ratios. Prints layer | backend | size | mode | ours us | native us | keras us | /native | /keras.
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
 import dataclasses
 import importlib
-import json
 import os
 import pathlib
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,10 +28,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BACKENDS = ("torch", "jax", "tensorflow")
-IMPLEMENTATIONS = ("triceras", "native", "keras")
 SIZES = ("small", "medium", "large")
 MODES = ("forward", "backward")
-REPETITIONS, REPETITION_SECONDS, MOST_SECONDS = 12, 0.01, 1.0
+ROUNDS, ROUND_SECONDS, MOST_SECONDS = 15, 0.005, 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,8 +98,6 @@ CASES: dict[str, dict[str, Case]] = {
     ),
 }
 
-# ---- one process -----------------------------------------------------------------------------------------------------
-
 
 def made(implementation: str, backend: str, case: Case) -> Callable[..., Any]:
     """A layer of a package with the interface of Keras, built, as a function of its inputs and ``training``."""
@@ -114,50 +109,39 @@ def made(implementation: str, backend: str, case: Case) -> Callable[..., Any]:
     return layer
 
 
-def microseconds(call: Callable[[], Any]) -> float:
-    """The least time of a call."""
-    call()
-    call()
-
-    def seconds(count: int) -> float:
-        started = time.perf_counter()
-        for _ in range(count):
-            call()
-        return (time.perf_counter() - started) / count
-
-    count = max(1, round(REPETITION_SECONDS / max(seconds(1), 1e-7)))
-    times: list[float] = []
+def _seconds(call: Callable[[], Any], count: int) -> float:
     started = time.perf_counter()
-    while len(times) < REPETITIONS and (len(times) < 3 or time.perf_counter() - started < MOST_SECONDS):
-        times.append(seconds(count))
-    return min(times) * 1e6
+    for _ in range(count):
+        call()
+    return (time.perf_counter() - started) / count
 
 
-def figures(implementation: str, backend: str, layers: list[str], sizes: list[str]) -> Iterator[dict[str, Any]]:
-    """Microseconds of each case in this process."""
+def compare(calls: list[Callable[[], Any]]) -> str:
+    """The least microseconds of a call of each, and the medians of the first one's ratios to the others."""
+    for call in calls:
+        call()
+        call()
+    count = max(1, round(ROUND_SECONDS / max(min(_seconds(calls[0], 1) for _ in range(3)), 1e-7)))
+    rounds: list[list[float]] = []
+    started = time.perf_counter()
+    while len(rounds) < ROUNDS and (len(rounds) < 5 or time.perf_counter() - started < MOST_SECONDS):
+        rounds.append([_seconds(call, count) for call in calls])
+    least = [f"{min(times) * 1e6:.1f}" for times in zip(*rounds, strict=True)]
+    ratios = [f"{statistics.median(r[0] / r[i] for r in rounds):.2f}" for i in range(1, len(calls))]
+    return " | ".join([*least, *ratios])
+
+
+def measure(backend: str, name: str, sizes: list[str]) -> None:
+    """Print the lines of a layer."""
     module = importlib.import_module(f"layers_{backend}")
-    for name in layers:
-        for size in sizes:
-            case = CASES[name][size]
-            layer = module.native(case) if implementation == "native" else made(implementation, backend, case)
-            twice = name == "MultiHeadAttention" and implementation != "native"
-            for mode in MODES:
-                run = getattr(module, mode)(layer, case.inputs(), twice)
-                yield {"key": (name, backend, size, mode), "us": microseconds(run)}
-
-
-# ---- all of them in turn ---------------------------------------------------------------------------------------------
-
-
-def measured(implementation: str, backend: str, layers: list[str], sizes: list[str]) -> dict[tuple[str, ...], float]:
-    """The figures of a fresh process."""
-    command = [sys.executable, __file__, "--one", implementation, "--backends", backend]
-    command += ["--layers", *layers, "--sizes", *sizes]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
-    if done.returncode:
-        print(f"{implementation} on {backend} failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return {tuple(line["key"]): line["us"] for line in lines}
+    twice = name == "MultiHeadAttention"
+    for size in sizes:
+        case = CASES[name][size]
+        ours, keras = (made(package, backend, case) for package in ("triceras", "keras"))
+        layers = (ours, twice), (module.native(case), False), (keras, twice)
+        for mode in MODES:
+            calls = [getattr(module, mode)(layer, case.inputs(), both) for layer, both in layers]
+            print(f"{name} | {backend} | {size} | {mode} | {compare(calls)}", flush=True)
 
 
 def main() -> None:
@@ -166,33 +150,16 @@ def main() -> None:
     parser.add_argument("--backends", nargs="+", default=BACKENDS)
     parser.add_argument("--layers", nargs="+", default=list(CASES))
     parser.add_argument("--sizes", nargs="+", default=list(SIZES))
-    parser.add_argument("--implementations", nargs="+", default=IMPLEMENTATIONS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--one", help="measure this implementation in this process and print lines of JSON")
+    parser.add_argument("--here", action="store_true", help="in this process, without a heading")
     arguments = parser.parse_args()
-    if arguments.one:
-        for line in figures(arguments.one, arguments.backends[0], arguments.layers, arguments.sizes):
-            print(json.dumps(line), flush=True)
+    if arguments.here:
+        measure(arguments.backends[0], arguments.layers[0], arguments.sizes)
         return
-    print("layer | backend | size | mode | ours us | native us | keras us | /native | /keras")
+    print("layer | backend | size | mode | ours us | native us | keras us | /native | /keras", flush=True)
     for backend in arguments.backends:
-        rounds: dict[tuple[str, ...], dict[str, list[float]]] = collections.defaultdict(
-            lambda: collections.defaultdict(list)
-        )
-        for _ in range(arguments.rounds):
-            for implementation in arguments.implementations:
-                for key, us in measured(implementation, backend, arguments.layers, arguments.sizes).items():
-                    rounds[key][implementation].append(us)
-        for key, of in rounds.items():
-            print(" | ".join([*key, *_cells(of)]), flush=True)
-
-
-def _cells(of: dict[str, list[float]]) -> Iterator[str]:
-    for implementation in IMPLEMENTATIONS:
-        yield f"{statistics.median(of[implementation]):.1f}" if of[implementation] else "-"
-    for other in IMPLEMENTATIONS[1:]:
-        ratios = [a / b for a, b in zip(of["triceras"], of[other], strict=False)]
-        yield f"{statistics.median(ratios):.2f}" if ratios else "-"
+        for name in arguments.layers:
+            command = [sys.executable, __file__, "--here", "--backends", backend, "--layers", name, "--sizes"]
+            subprocess.run([*command, *arguments.sizes], stderr=subprocess.DEVNULL, timeout=1800, check=True)
 
 
 if __name__ == "__main__":

@@ -94,11 +94,16 @@ def forward(layer: Any, inputs: np.ndarray, twice: bool) -> Callable[[], Any]:
 def backward(layer: Any, inputs: np.ndarray, twice: bool) -> Callable[[], Any]:
     """A training call and the gradients of the weights and the inputs; the changed state comes with them."""
     model, x = _stateless(layer, twice), jnp.asarray(inputs)
+    floating = jnp.issubdtype(x.dtype, jnp.floating)
 
-    def total(weights: Any, x: Any, others: Any) -> tuple[Any, Any]:
-        y, changed = model.call(weights, others, x, True)
-        return y.sum(), changed
+    @jax.jit
+    def run(weights: Any, others: Any, x: Any, upstream: Any) -> Any:
+        if floating:
+            _, pull, changed = jax.vjp(lambda w, x: model.call(w, others, x, True), weights, x, has_aux=True)
+        else:
+            _, pull, changed = jax.vjp(lambda w: model.call(w, others, x, True), weights, has_aux=True)
+        return pull(upstream), changed
 
-    wanted = (0, 1) if jnp.issubdtype(x.dtype, jnp.floating) else 0
-    run = jax.jit(jax.grad(total, wanted, has_aux=True))
-    return lambda: jax.block_until_ready(run(model.weights, x, model.others))
+    shape = jax.eval_shape(lambda: model.call(model.weights, model.others, x, True)[0]).shape
+    upstream = jax.random.normal(jax.random.key(0), shape)
+    return lambda: jax.block_until_ready(run(model.weights, model.others, x, upstream))

@@ -177,11 +177,13 @@ def backward(layer: Any, inputs: np.ndarray, twice: bool) -> Callable[[], Any]:
     call, x = _called(layer, twice, True), tf.constant(inputs)
     weights = list(layer.trainable_variables)
 
-    def gradients(x: Any) -> Any:
+    def gradients(x: Any, upstream: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = call(x)
-        return tape.gradient(y, [*weights, *([x] if x.dtype.is_floating else [])])
+        found = tape.gradient(y, [*weights, *([x] if x.dtype.is_floating else [])], upstream)
+        return [tf.convert_to_tensor(g) for g in found]
 
+    upstream = tf.random.normal(call(x).shape)
     run = tf.function(gradients, autograph=False)
-    return lambda: run(x)
+    return lambda: run(x, upstream)

@@ -81,5 +81,5 @@ def backward(layer: Any, inputs: np.ndarray, twice: bool) -> Callable[[], Any]:
     wanted = [p for p in layer.parameters() if p.requires_grad]
     if x.is_floating_point():
         wanted.append(x.requires_grad_())
-    ones = torch.ones_like(call(x))
-    return lambda: torch.autograd.grad(call(x), wanted, ones)
+    upstream = torch.randn_like(call(x))
+    return lambda: torch.autograd.grad(call(x), wanted, upstream)

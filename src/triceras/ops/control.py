@@ -266,17 +266,31 @@ def custom_gradient(f: Callable[..., tuple[Any, Callable[..., Any]]]) -> Callabl
         >>> convert_to_numpy(double(convert_to_tensor(3.0))).item()
         6.0
     """
-    made: dict[str, Callable[..., Any]] = {}
+    return with_gradient(None)(f)
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        leaves = tree.flatten((args, kwargs))
-        if builtins.any(type(x) in SYMBOLIC for x in leaves):
-            return called(call, *args, **kwargs)
-        backend = common_owner("custom_gradient", leaves) or registry.active()
-        if backend.name not in made:
-            made[backend.name] = backend.table["custom_gradient"](f)
-        values = [_value(x) for x in args]
-        with registry.use(backend):
-            return made[backend.name](*values, **{key: _value(x) for key, x in kwargs.items()})
 
-    return call
+def with_gradient(plain: Callable[..., Any] | None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``custom_gradient`` of a function that keeps for its gradient what its result alone doesn't need.
+
+    Args:
+        plain: takes the same tensors and returns the result alone, which it may compute with less: backends run it where they
+            know that no gradient will be asked for.
+    """
+
+    def decorate(f: Callable[..., Any]) -> Callable[..., Any]:
+        made: dict[str, Callable[..., Any]] = {}
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            leaves = tree.flatten((args, kwargs))
+            if builtins.any(type(x) in SYMBOLIC for x in leaves):
+                return called(call, *args, **kwargs)
+            backend = common_owner("custom_gradient", leaves) or registry.active()
+            if backend.name not in made:
+                made[backend.name] = backend.table["custom_gradient"](f, plain)
+            values = [_value(x) for x in args]
+            with registry.use(backend):
+                return made[backend.name](*values, **{key: _value(x) for key, x in kwargs.items()})
+
+        return call
+
+    return decorate

@@ -13,9 +13,10 @@ from typing import Any
 from triceras import tree
 from triceras.backends.base import Tensor
 from triceras.ops.activation import sigmoid
-from triceras.ops.control import custom_gradient, scan
+from triceras.ops.control import custom_gradient, scan, with_gradient
 from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
+from triceras.ops.creation import zeros_like
 from triceras.ops.dispatch import TensorLike, composite
 from triceras.ops.logic import where
 from triceras.ops.products import matmul
@@ -129,36 +130,52 @@ def lstm(
     Returns:
         All h, ``(time, batch, units)``, and the last c.
     """
-    z = matmul(x, kernel)
-    return _lstm(z if bias is None else z + bias, h, c, recurrent_kernel)
+    return _lstm(x, h, c, kernel, recurrent_kernel, zeros_like(kernel[0]) if bias is None else bias)
 
 
-@custom_gradient
-def _lstm(z: Tensor, h: Tensor, c: Tensor, u: Tensor) -> Any:
-    def forward(carry: Any, z: Tensor) -> Any:
+def _lstm_steps(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, bias: Tensor, gates: bool) -> Any:
+    """The last c, all h and, where gradients are wanted, all c and all gates."""
+
+    def step(carry: Any, x: Tensor) -> Any:
         h, c = carry
-        i, f, g, o = split(z + matmul(h, u), 4, -1)
+        i, f, g, o = split(matmul(x, w) + matmul(h, u) + bias, 4, -1)
         i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
         c = f * c + i * g
         h = o * tanh(c)
-        return (h, c), (h, c, i, f, g, o)
+        return (h, c), (h, c, concatenate([i, f, g, o], -1)) if gates else (h,)
 
-    (_, c_last), (hs, cs, *gates) = scan(forward, (h, c), z)
+    (_, c), found = scan(step, (h, c), x)
+    return c, *found
+
+
+def _lstm_alone(*args: Tensor) -> tuple[Tensor, Tensor]:
+    c, hs = _lstm_steps(*args, gates=False)
+    return hs, c
+
+
+@with_gradient(_lstm_alone)
+def _lstm(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, bias: Tensor) -> Any:
+    c_last, hs, cs, gates = _lstm_steps(x, h, c, w, u, bias, gates=True)
 
     def gradient(d_hs: Tensor, d_c: Tensor) -> Any:
+        # What doesn't depend on later steps is computed for all of them at once, so that little is left for the loop.
+        i, f, g, o = split(gates, 4, -1)
+        t = tanh(cs)
+        before = _shifted(c, cs)
+        through_c = o - o * t * t
+        slopes = concatenate([g * (i - i * i), before * (f - f * f), i - i * g * g, t * (o - o * o)], -1)
+
         def backward(carry: Any, xs: Any) -> Any:
             d_h, d_c = carry
-            up, c, before, i, f, g, o = xs
-            d_h, t = d_h + up, tanh(c)
-            d_c = d_c + d_h * (o - o * t * t)
-            d_i, d_f, d_g, d_o = d_c * g, d_c * before, d_c * i, d_h * t
-            parts = [d_i * (i - i * i), d_f * (f - f * f), d_g - d_g * g * g, d_o * (o - o * o)]
-            d_z = concatenate(parts, -1)
+            up, through_c, slopes, f = xs
+            d_h = d_h + up
+            d_c = d_c + d_h * through_c
+            d_z = concatenate([d_c, d_c, d_c, d_h], -1) * slopes
             return (matmul(d_z, swapaxes(u, 0, 1)), d_c * f), d_z
 
-        xs = (d_hs, cs, _shifted(c, cs), *gates)
-        (d_h, d_c0), d_z = scan(backward, (h * 0, d_c), xs, reverse=True)
-        return d_z, d_h, d_c0, _weight_gradient(_shifted(h, hs), d_z)
+        (d_h, d_c0), d_z = scan(backward, (h * 0, d_c), (d_hs, through_c, slopes, f), reverse=True)
+        d_w, d_u = _weight_gradient(x, d_z), _weight_gradient(_shifted(h, hs), d_z)
+        return matmul(d_z, swapaxes(w, 0, 1)), d_h, d_c0, d_w, d_u, total(d_z, (0, 1))
 
     return (hs, c_last), gradient
 
@@ -190,34 +207,45 @@ def gru(
     Returns:
         All h, ``(time, batch, units)``.
     """
-    return _gru(matmul(x, kernel) + bias, h, recurrent_kernel, recurrent_bias)
+    return _gru(x, h, kernel, recurrent_kernel, bias, recurrent_bias)
 
 
-@custom_gradient
-def _gru(x: Tensor, h: Tensor, u: Tensor, bias: Tensor) -> Any:
-    def forward(h: Tensor, x: Tensor) -> Any:
-        x_z, x_r, x_n = split(x, 3, -1)
-        h_z, h_r, b = split(matmul(h, u) + bias, 3, -1)
+def _gru_steps(x: Tensor, h: Tensor, w: Tensor, u: Tensor, bias: Tensor, recurrent_bias: Tensor, gates: bool) -> Any:
+    """All h and, where gradients are wanted, all gates and the third part of the recurrent product."""
+
+    def step(h: Tensor, x: Tensor) -> Any:
+        x_z, x_r, x_n = split(matmul(x, w) + bias, 3, -1)
+        h_z, h_r, b = split(matmul(h, u) + recurrent_bias, 3, -1)
         z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
         n = tanh(x_n + r * b)
         h = n + z * (h - n)
-        return h, (h, z, r, n, b)
+        return h, (h, concatenate([z, r, n, b], -1)) if gates else (h,)
 
-    _, (hs, *gates) = scan(forward, h, x)
-    before = _shifted(h, hs)
+    return scan(step, h, x)[1]
+
+
+@with_gradient(lambda *args: _gru_steps(*args, gates=False)[0])
+def _gru(x: Tensor, h: Tensor, w: Tensor, u: Tensor, bias: Tensor, recurrent_bias: Tensor) -> Any:
+    hs, gates = _gru_steps(x, h, w, u, bias, recurrent_bias, gates=True)
 
     def gradient(d_hs: Tensor) -> Any:
-        def backward(d_h: Tensor, xs: Any) -> Any:
-            up, before, z, r, n, b = xs
-            d_h = d_h + up
-            d_n = d_h - d_h * z
-            d_a = d_n - d_n * n * n
-            d_z, d_r = d_h * (before - n) * (z - z * z), d_a * b * (r - r * r)
-            d_x, d_u = concatenate([d_z, d_r, d_a], -1), concatenate([d_z, d_r, d_a * r], -1)
-            return d_h * z + matmul(d_u, swapaxes(u, 0, 1)), (d_x, d_u)
+        # As for the LSTM: all of it is linear in the gradient of h, by factors that are known before the loop.
+        z, r, n, b = split(gates, 4, -1)
+        before = _shifted(h, hs)
+        through_n = (1 - z) * (1 - n * n)
+        slopes = [(before - n) * (z - z * z), through_n * b * (r - r * r)]
+        recurrent = concatenate([*slopes, through_n * r], -1)
 
-        d_h, (d_x, d_u) = scan(backward, h * 0, (d_hs, before, *gates), reverse=True)
-        return d_x, d_h, _weight_gradient(before, d_u), total(d_u, (0, 1))
+        def backward(d_h: Tensor, xs: Any) -> Any:
+            up, recurrent, z = xs
+            d_h = d_h + up
+            d_u = concatenate([d_h, d_h, d_h], -1) * recurrent
+            return d_h * z + matmul(d_u, swapaxes(u, 0, 1)), (d_h, d_u)
+
+        d_h, (all_d_h, d_u) = scan(backward, h * 0, (d_hs, recurrent, z), reverse=True)
+        d_x = concatenate([all_d_h * slope for slope in (*slopes, through_n)], -1)
+        weights = _weight_gradient(x, d_x), _weight_gradient(before, d_u)
+        return matmul(d_x, swapaxes(w, 0, 1)), d_h, *weights, total(d_x, (0, 1)), total(d_u, (0, 1))
 
     return hs, gradient
 

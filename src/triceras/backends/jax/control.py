@@ -26,7 +26,7 @@ def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse
     return jax.lax.scan(f, init, xs, length, reverse, unroll)
 
 
-def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+def _custom_gradient(f: Callable[..., Any], plain: Callable[..., Any] | None = None) -> Callable[..., Any]:
     def body(*args: Any, **kwargs: Any) -> Any:
         @jax.custom_gradient
         def function(*inner: Any) -> Any:
@@ -34,7 +34,11 @@ def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
             several = isinstance(value, list | tuple)
             return value, lambda upstream: _as_many(grad(*upstream) if several else grad(upstream), len(inner))
 
-        return function(*args)
+        if plain is None:
+            return function(*args)
+        undifferentiated = jax.custom_vjp(lambda *inner: plain(*inner, **kwargs))
+        undifferentiated.defvjp(lambda *inner: jax.vjp(function, *inner), lambda pull, upstream: pull(upstream))
+        return undifferentiated(*args)
 
     return body
 

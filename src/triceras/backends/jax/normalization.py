@@ -86,13 +86,46 @@ def _rms_normalization(
     return _over(x, scale, None, normalize_axes(axis, x.ndim), epsilon, False)
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+def _by_batch(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...], epsilon: float) -> Any:
+    """Normalized over long axes, of which nothing but the input itself is kept for the gradient: memory is what costs there."""
+    return _by_batch_forward(x, gamma, beta, axes, epsilon)[0]
+
+
+def _by_batch_forward(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...], epsilon: float) -> Any:
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    mean = wide.mean(axes, keepdims=True)
+    offset = wide - mean
+    variance = (offset * offset).mean(axes, keepdims=True)
+    factor = jax.lax.rsqrt(variance + epsilon)
+    y = offset * (factor if gamma is None else factor * gamma)
+    y = y if beta is None else y + beta
+    return _apart(((y.astype(x.dtype), mean, variance), (x, mean, factor, gamma, beta)))
+
+
+def _by_batch_backward(axes: tuple[int, ...], epsilon: float, residuals: Any, gradients: Any) -> Any:
+    x, mean, factor, gamma, beta = residuals
+    d_y, d_mean, d_variance = gradients
+    offset, upstream = x.astype(factor.dtype) - mean, d_y.astype(factor.dtype)
+    count = max(x.size // max(factor.size, 1), 1)
+    total, along = upstream.sum(axes, keepdims=True), (upstream * offset).sum(axes, keepdims=True)
+    slope = factor if gamma is None else factor * gamma
+    d_x = upstream * slope - offset * ((slope * factor * factor * along - 2 * d_variance) / count)
+    d_x = d_x + (d_mean - slope * total) / count
+    d_gamma = None if gamma is None else (along * factor).astype(gamma.dtype)
+    return _apart((d_x.astype(x.dtype), d_gamma, None if beta is None else total.astype(beta.dtype)))
+
+
+_by_batch.defvjp(_by_batch_forward, _by_batch_backward)
+
+
 @functools.partial(jax.jit, static_argnums=(3, 4))
 def _batch_norm(x: jax.Array, gamma: Any, beta: Any, axis: int, epsilon: float) -> Any:
     axis %= x.ndim
     others = tuple(i for i in range(x.ndim) if i != axis)
     shape = tuple(x.shape[axis] if i == axis else 1 for i in range(x.ndim))
     gamma, beta = (None if p is None else p.reshape(shape) for p in (gamma, beta))
-    results: Any = _standardize(x, gamma, beta, others, epsilon, True)
+    results: Any = _by_batch(x, gamma, beta, others, epsilon)
     y, mean, variance = results
     return y, mean.reshape(-1).astype(x.dtype), variance.reshape(-1).astype(x.dtype)
 

@@ -47,8 +47,8 @@ def _vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     return tree.map_structure(lambda *ys: np.stack(ys), *results)
 
 
-def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **kwargs: f(*args, **kwargs)[0]
+def _custom_gradient(f: Callable[..., Any], plain: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    return plain or (lambda *args, **kwargs: f(*args, **kwargs)[0])
 
 
 def _jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import record  # nothing public tells whether a tape is listening (TensorFlow 2.21)
 
 
 def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -56,8 +57,12 @@ def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse
     return carry, tf.nest.pack_sequence_as(y, stacked)
 
 
-def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
-    return tf.custom_gradient(f)
+def _custom_gradient(f: Callable[..., Any], plain: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    differentiated = tf.custom_gradient(f)
+    if plain is None:
+        return differentiated
+    # A function that is traced where no tape listens may be differentiated later: automatically, to the same numbers.
+    return lambda *args, **kwargs: (differentiated if record.could_possibly_record() else plain)(*args, **kwargs)
 
 
 def _jvp(fun: Callable[..., Any], primals: Any, tangents: Any, has_aux: bool = False) -> Any:

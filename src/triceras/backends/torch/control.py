@@ -57,7 +57,7 @@ class _CustomGradient(torch.autograd.Function):
         return None, None, *gradients, *(None,) * (ctx.count - len(gradients))
 
 
-def _custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
+def _custom_gradient(f: Callable[..., Any], plain: Callable[..., Any] | None = None) -> Callable[..., Any]:
     return lambda *args, **kwargs: _CustomGradient.apply(f, kwargs, *args)
 
 
