@@ -182,19 +182,20 @@ def _policy(name: str) -> Iterator[None]:
         dtype_policies.set_dtype_policy(before)
 
 
+@pytest.mark.parametrize(("half", "tolerance"), [("bfloat16", 0.1), ("float16", 0.02)])
 @_rows(lambda r: r.mixed)
-def test_mixed_precision(index: int) -> None:
-    """Under mixed_bfloat16 the weights stay float32 and floating outputs are bfloat16, near the float32 ones."""
+def test_mixed_precision(index: int, half: str, tolerance: float) -> None:
+    """Under a mixed policy the weights stay float32 and floating outputs are half as wide, near the float32 ones."""
     row, reference = ROWS[index], _eager(index, "numpy")
     for name in BACKENDS:
-        with registry.backend_scope(name) as backend, _policy("mixed_bfloat16"):
+        with registry.backend_scope(name) as backend, _policy(f"mixed_{half}"):
             layer, symbols = _made(row)
             assert {w.dtype for w in layer.weights if is_float_dtype(w.dtype)} <= {"float32"}, f"{row} on {name}"
             values = _call(row, layer, backend)
             for value, symbol, wide in zip(values, symbols, reference, strict=True):
-                expected = "bfloat16" if wide.dtype.kind == "f" else wide.dtype.name
+                expected = half if wide.dtype.kind == "f" else wide.dtype.name
                 assert (ops.dtype(value), symbol.dtype) == (expected, expected), f"{row} on {name}"
-                _assert_close(_host([ops.cast(value, "float32")])[0], wide, 0.1, f"{row} on {name}, mixed_bfloat16")
+                _assert_close(_host([ops.cast(value, "float32")])[0], wide, tolerance, f"{row} on {name}, mixed_{half}")
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------

@@ -161,6 +161,10 @@ def is_keras_tensor(x: Any) -> bool:
     return isinstance(x, KerasTensor)
 
 
+#: What is no tensor and holds none.
+_PLAIN = frozenset((type(None), bool, int, float, str))
+
+
 def any_symbolic(*structures: Any) -> bool:
     """Whether a symbolic tensor is anywhere in some structures."""
     return any(map(_holds_symbol, structures))
@@ -168,8 +172,10 @@ def any_symbolic(*structures: Any) -> bool:
 
 def _holds_symbol(x: Any) -> bool:
     kind = type(x)
-    if registry.OWNERS.get(kind) is not None:  # a tensor of a framework, most of the time
+    if registry.OWNERS.get(kind) is not None or kind in _PLAIN:  # a tensor of a framework, most of the time
         return False
     if kind is list or kind is tuple:
         return any(map(_holds_symbol, x))
+    if kind is dict:
+        return any(map(_holds_symbol, x.values()))
     return any(isinstance(leaf, KerasTensor) for leaf in tree.flatten(x))

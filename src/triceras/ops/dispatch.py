@@ -270,7 +270,7 @@ def _dispatcher(op: Op) -> Callable[..., Any]:
     plans: dict[Any, Callable[..., Any] | None] = {}
     _all_plans.append(plans)
     if not op.slots:
-        return _resolver(op)
+        return _slotless_dispatcher(op, plans)
     if any(slot.many for slot in op.slots):
         leads = len(op.slots) == 1 and op.slots[0].position == 0
         return _sequence_dispatcher(op, plans) if leads else _resolver(op)
@@ -282,6 +282,20 @@ def _resolver(op: Op) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             return resolve(op, args, kwargs)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            return recovered(op, args, kwargs, error, resolve)
+
+    return call
+
+
+def _slotless_dispatcher(op: Op, plans: dict[Any, Callable[..., Any] | None]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            backend = registry.active()
+            body = plans.get(backend)
+            if body is None:
+                body = plans[backend] = _body(op, backend, None, ())
+            return body(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - it is raised again
             return recovered(op, args, kwargs, error, resolve)
 

@@ -204,7 +204,9 @@ def normalize(
     if not order > 0:
         raise ValueError(f"normalize() needs a positive order, received order={order}.")
     epsilon = settings.epsilon() if epsilon is None else epsilon
+    wide = cast(x, "float32") if dtype_of(x) in _HALF else x  # squares overflow in float16, and epsilon is 0 there
     if order == 2:
-        return x * rsqrt(maximum(reduce_sum(square(x), axis, keepdims=True), epsilon**2))
-    order = math.inf if order == math.inf else order
-    return x / maximum(norm(x, order, axis, keepdims=True), epsilon)
+        y = wide * rsqrt(maximum(reduce_sum(square(wide), axis, keepdims=True), epsilon**2))
+    else:
+        y = wide / maximum(norm(wide, math.inf if order == math.inf else order, axis, keepdims=True), epsilon)
+    return cast(y, dtype_of(x))

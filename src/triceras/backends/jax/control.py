@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -36,7 +37,7 @@ def _custom_gradient(f: Callable[..., Any], plain: Callable[..., Any] | None = N
 
         if plain is None:
             return function(*args)
-        undifferentiated = jax.custom_vjp(lambda *inner: plain(*inner, **kwargs))
+        undifferentiated = jax.custom_vjp(functools.partial(plain, **kwargs))
         undifferentiated.defvjp(lambda *inner: jax.vjp(function, *inner), lambda pull, upstream: pull(upstream))
         return undifferentiated(*args)
 

@@ -15,7 +15,7 @@ from triceras.backends.base import Tensor
 from triceras.core import windows
 
 #: By the number of axes. Without it eager gradients over three axes fail (TensorFlow 2.21).
-_LAYOUTS = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
+_LAYOUTS: dict[int, Any] = {1: "NWC", 2: "NHWC", 3: "NDHWC"}
 
 
 def _last(x: Tensor, data_format: str) -> Tensor:

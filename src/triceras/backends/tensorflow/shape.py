@@ -118,7 +118,8 @@ def _bits_as(x: Tensor, dtype: str) -> Tensor:
 
 
 def _extract_sequences(x: tf.Tensor, sequence_length: int, sequence_stride: int) -> Any:
-    if x.shape[-1] is None or not 0 < sequence_length <= x.shape[-1] or sequence_stride < 1:
+    size: Any = x.shape[-1]
+    if size is None or not 0 < sequence_length <= size or sequence_stride < 1:
         return NotImplemented
     return tf.signal.frame(x, sequence_length, sequence_stride)
 

@@ -46,7 +46,7 @@ class TorchBackend(Backend):
     traces_loops = False
     declines = frozenset(
         (
-            "adaptive_average_pool adaptive_max_pool ctc_loss displaced extract_sequences grid_values projected "
+            "adaptive_average_pool adaptive_max_pool contract ctc_loss displaced extract_sequences grid_values projected "
             "random_below random_unit resized segment_sum unit_at"
         ).split()
     )

@@ -12,12 +12,19 @@ from triceras.backends.torch.immediate import immediate
 
 #: What is summed by segments as it is.
 _SUMMED = (torch.float32, torch.float64, torch.int32, torch.int64)
+#: The dtypes of positions that torch's embedding takes.
+_PLACES = (torch.int32, torch.int64)
 _SCATTER = {"add": "sum", "max": "amax", "min": "amin", "mul": "prod"}
+
+
+def _none_negative(indices: torch.Tensor) -> bool:
+    """Whether positions are known to count from the start."""
+    return immediate(indices) and not (indices.numel() and indices.numpy().min() < 0)
 
 
 def _wrapped(indices: torch.Tensor, size: int) -> torch.Tensor:
     indices = indices.long()
-    if immediate(indices) and not (indices.numel() and indices.numpy().min() < 0):
+    if _none_negative(indices):
         return indices
     return torch.where(indices < 0, indices + size, indices)
 
@@ -26,6 +33,8 @@ def _take(x: torch.Tensor, indices: torch.Tensor, axis: Any = None) -> torch.Ten
     if axis is None:
         x, axis = x.reshape(-1), 0
     axis = axis % x.ndim
+    if x.ndim == 2 and not axis and x.is_floating_point() and indices.dtype in _PLACES and _none_negative(indices):
+        return torch.embedding(x, indices)
     flat = _wrapped(indices.reshape(-1), x.shape[axis])
     taken = torch.index_select(x, axis, flat)
     return taken.reshape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,6 +23,15 @@ def _affine(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.
             return torch.addmm(bias, x, kernel)
         return torch.addmm(bias, x.flatten(0, -2), kernel).view(*x.shape[:-1], kernel.shape[1])
     return torch.add(_matmul(x, kernel), bias)
+
+
+def _contract(x: torch.Tensor, kernel: torch.Tensor, bias: Any, summed: int) -> Any:
+    if bias is None or not bias.is_floating_point() or x.is_sparse or not x.numel() or not kernel.numel():
+        return NotImplemented
+    units = kernel.shape[summed:]
+    features = math.prod(kernel.shape[:summed])
+    rows = torch.addmm(bias.reshape(-1), x.reshape(-1, features), kernel.reshape(features, -1))
+    return rows.view(*x.shape[:-summed], *units)
 
 
 def _counted(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,6 +61,7 @@ def _einsum(operands: Sequence[torch.Tensor], subscripts: str) -> torch.Tensor:
 TABLE = {
     "matmul": _matmul,
     "affine": _affine,
+    "contract": _contract,
     "tensordot": lambda x1, x2, axes=2: _tensordot((x1, x2), axes),
     "einsum_of": _einsum,
 }

@@ -1,6 +1,7 @@
-"""Recurrences in torch: each is one opaque op with a gradient of its own, so that a captured step holds one node for it.
+"""Recurrences in torch: its own functions for the LSTM and the GRU eagerly and, by cuDNN, on CUDA devices.
 
-The LSTM of float32 on the CPU is oneDNN's, on CUDA devices cuDNN's serve the LSTM and the GRU; elsewhere a loop over kernels.
+Where a step is captured on a CPU each is one opaque op with a gradient of its own, one node of the graph: oneDNN's for the
+LSTM of float32, else a loop over kernels.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from triceras.backends.torch.immediate import immediate
 
 #: torch's numbers of the kinds of cells.
 _LSTM = 2
@@ -239,12 +242,17 @@ def _projected(x: Tensor, kernel: Tensor, bias: Any) -> Tensor:
     return z.view(*x.shape[:2], kernel.shape[1])
 
 
+def _by_torch(x: Tensor) -> bool:
+    """Whether torch's own functions run: on a CPU where nothing captures them, as they would fall apart into single steps."""
+    return x.is_cuda or (immediate(x) and x.numel() > 0)
+
+
 def lstm(x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Any = None) -> Any:
     """See ``ops/recurrent.py``."""
-    if x.is_cuda:
-        b = torch.zeros_like(kernel[0]) if bias is None else bias
-        weights = [kernel.t().contiguous(), recurrent_kernel.t().contiguous(), b, torch.zeros_like(b)]
-        y, _, c = torch.lstm(x, (h[None], c[None]), weights, True, 1, 0.0, True, False, False)
+    if _by_torch(x):
+        weights = [kernel.t(), recurrent_kernel.t()]
+        weights += [] if bias is None else [bias, torch.zeros_like(bias)]
+        y, _, c = torch.lstm(x, (h[None], c[None]), weights, bias is not None, 1, 0.0, True, False, False)
         return y, c[0]
     # oneDNN takes no empty batch.
     if x.dtype == torch.float32 and x.numel() and torch.backends.mkldnn.is_available():
@@ -258,11 +266,11 @@ def lstm(x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tens
 
 def gru(x: Tensor, h: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor, recurrent_bias: Tensor) -> Tensor:
     """See ``ops/recurrent.py``."""
-    if x.is_cuda:
-        parts = [p.split(h.shape[1], -1) for p in (kernel, recurrent_kernel, bias, recurrent_bias)]
-        weights = [
-            torch.cat((r, z, n), -1).t().contiguous() if z.ndim > 1 else torch.cat((r, z, n)) for z, r, n in parts
-        ]
+    if _by_torch(x):
+        # torch has the reset gate before the update gate.
+        split = [p.split(h.shape[1], -1) for p in (kernel, recurrent_kernel, bias, recurrent_bias)]
+        weights = [torch.cat((r, z, n), -1) for z, r, n in split]
+        weights[:2] = [w.t() for w in weights[:2]]
         return torch.gru(x, h[None], weights, True, 1, 0.0, True, False, False)[0]
     return _gru_loop(_projected(x, kernel, bias), h, recurrent_kernel, recurrent_bias)[0]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from typing import Any
 
 from triceras import activations, constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.layers.layer import Layer
-from triceras.ops.affine import add_bias, affine
+from triceras.ops.affine import add_bias, contract
 
 
 class EinsumDense(Layer):
@@ -134,19 +133,11 @@ class EinsumDense(Layer):
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         summed = _summed_axes(*self._labels)
         if summed and (self.bias is None or self.bias.shape == self.kernel.shape[summed:]):
-            outputs = self._by_rows(inputs, summed)
+            outputs = contract(inputs, self.kernel, self.bias, summed)
         else:
             outputs = ops.einsum(self.equation, inputs, self.kernel)
             outputs = outputs if self.bias is None else add_bias(outputs, self.bias)
         return outputs if self.activation is None else self.activation(outputs)
-
-    def _by_rows(self, inputs: Tensor, summed: int) -> Tensor:
-        """The product as that of a dense layer, which frameworks have their best kernels for."""
-        batch, units = ops.shape(inputs)[:-summed], self.kernel.shape[summed:]
-        rows = inputs if summed == 1 else ops.reshape(inputs, (*batch, math.prod(self.kernel.shape[:summed])))
-        kernel = ops.reshape(self.kernel, (rows.shape[-1], math.prod(units)))
-        outputs = ops.matmul(rows, kernel) if self.bias is None else affine(rows, kernel, ops.reshape(self.bias, (-1,)))
-        return outputs if len(units) == 1 else ops.reshape(outputs, (*batch, *units))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         return self._shapes(tuple(input_shape))[2]

@@ -102,15 +102,10 @@ class BatchNormalization(ScaleAndOffset):
     def call(self, inputs: Tensor, training: bool | None = None, mask: Any = None) -> Tensor:
         gamma, beta = self.gamma, self.beta
         if not (training and self.trainable):
-            return ops.batch_normalization(
-                inputs,
-                ops.cast(self.moving_mean, inputs.dtype),
-                ops.cast(self.moving_variance, inputs.dtype),
-                axis=self.axis,
-                offset=beta,
-                scale=gamma,
-                epsilon=self.epsilon,
-            )
+            statistics = self.moving_mean, self.moving_variance
+            if self.moving_mean.dtype != (dtype := ops.dtype(inputs)):
+                statistics = ops.cast(statistics[0], dtype), ops.cast(statistics[1], dtype)
+            return ops.batch_normalization(inputs, *statistics, self.axis, beta, gamma, self.epsilon)
         if not self.renorm:
             outputs, mean, variance = batch_norm_train(inputs, gamma, beta, self.axis, self.epsilon, mask)
             self._track(self.moving_variance, variance, self.momentum)
