@@ -173,6 +173,9 @@ ROWS: list[Row] = [
 ERRORS: list[Any] = [
     ("Dense", {"units": -1}, (X,), "units is a positive integer, received -1"),
     ("Dense", {"units": 4}, (normal(3),), "Input 0 of layer .* expected at least ndim=2, received ndim=1"),
+    ("Embedding", {"input_dim": 0, "output_dim": 3}, (TOKENS,), "input_dim is a positive integer, received 0"),
+    ("Embedding", {"input_dim": 2, "output_dim": 3}, (TOKENS + 2,), "indices lies between -2 and 1"),
+    ("ReversibleEmbedding", {"input_dim": 2, "output_dim": 1.5}, (TOKENS,), "output_dim is a positive integer"),
     ("Lambda", {"function": 3}, (X,), "function is a callable, received 3"),
     ("ReLU", {"negative_slope": -1.0}, (X,), "negative_slope is at least 0, received -1.0"),
     ("ReLU", {"threshold": None}, (X,), "threshold is at least 0, received None"),

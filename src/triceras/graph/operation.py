@@ -11,6 +11,7 @@ from triceras.graph import infer
 from triceras.graph.node import Node
 from triceras.graph.symbol import KerasTensor, any_symbolic
 from triceras.ops import dispatch
+from triceras.ops.calls import SYMBOLIC
 
 
 @left_alone
@@ -123,4 +124,4 @@ def record_op(op: dispatch.Op, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return OpCall(op).symbolic_call(*args, **kwargs)
 
 
-dispatch.SYMBOLIC[KerasTensor] = record_op
+SYMBOLIC[KerasTensor] = record_op

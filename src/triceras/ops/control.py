@@ -14,7 +14,8 @@ from typing import Any
 from triceras import tree
 from triceras.backends import registry
 from triceras.backends.base import Backend
-from triceras.ops.dispatch import SYMBOLIC, common_owner, recorded
+from triceras.ops.calls import SYMBOLIC, common_owner
+from triceras.ops.dispatch import recorded
 from triceras.ops.shape import concatenate
 
 

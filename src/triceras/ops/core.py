@@ -9,7 +9,8 @@ import numpy as np
 from triceras.backends import registry
 from triceras.backends.base import Spec, Tensor
 from triceras.core import dtypes, settings
-from triceras.ops.dispatch import SYMBOLIC, Index, primitive
+from triceras.ops.calls import SYMBOLIC
+from triceras.ops.dispatch import Index, primitive
 from triceras.ops.specs import same
 
 

@@ -10,7 +10,8 @@ from triceras import ops
 from triceras.backends import registry
 from triceras.backends.base import Spec, Tensor
 from triceras.core import dtypes, settings
-from triceras.ops.dispatch import SYMBOLIC, Index, composite
+from triceras.ops.calls import SYMBOLIC
+from triceras.ops.dispatch import Index, composite
 from triceras.ops.image.warps import DRAWS
 from triceras.random.seed import draw_key
 from triceras.random.words import random_unit, random_words

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from triceras import constraints, initializers, ops, regularizers
 from triceras.backends.base import Tensor
 from triceras.core import dtypes
@@ -53,6 +55,9 @@ class Embedding(LowRank):
     ) -> None:
         kwargs.pop("input_length", None)
         super().__init__(**kwargs)
+        for name, value in (("input_dim", input_dim), ("output_dim", output_dim)):
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise ValueError(f"Layer {self.name!r}: {name} is a positive integer, received {value!r}.")
         self.input_dim = input_dim
         self.output_dim = output_dim
         self.embeddings_initializer = initializers.get(embeddings_initializer)

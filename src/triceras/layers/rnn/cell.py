@@ -7,6 +7,7 @@ from typing import Any
 from triceras import ops, random
 from triceras.backends.base import Tensor
 from triceras.layers.arguments import serialized, take_objects
+from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
 from triceras.ops.affine import affine
 from triceras.random.seed import SeedGenerator
@@ -67,8 +68,10 @@ class RecurrentCell(Layer):
         self._recurrent_dropout_mask: Any = None
         self.state_size: Any = units
         self.output_size: Any = units
+        self.input_spec = InputSpec(ndim=2)
 
     def build(self, input_shape: Any) -> None:
+        self.input_spec = InputSpec(ndim=2, axes={-1: input_shape[-1]})
         self.kernel = self._weight("kernel", (input_shape[-1], self.gates * self.units))
         self.recurrent_kernel = self._weight("recurrent_kernel", (self.units, self.gates * self.units))
         self.bias = self._weight("bias", self._bias_shape()) if self.use_bias else None
@@ -99,6 +102,9 @@ class RecurrentCell(Layer):
     def call(self, inputs: Tensor, states: Any, training: bool | None = False) -> tuple[Tensor, Any]:
         several = isinstance(states, list | tuple)
         states = list(states) if several else [states]
+        expected = len(self.state_size) if isinstance(self.state_size, list) else 1
+        if len(states) != expected:
+            raise ValueError(f"Layer {self.path!r} takes {expected} states, received {len(states)}.")
         recurrent_mask = None
         if training and self.dropout > 0:
             inputs = inputs * self.get_dropout_mask(inputs)

@@ -24,6 +24,8 @@ class StackedRNNCells(Layer):
 
     def __init__(self, cells: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not len(cells):
+            raise ValueError(f"Layer {self.name!r} needs at least one cell, received cells={cells!r}.")
         for cell in cells:
             check_cell(cell, self.name)
         self.cells = list(cells)
