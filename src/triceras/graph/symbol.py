@@ -161,8 +161,8 @@ def is_keras_tensor(x: Any) -> bool:
     return isinstance(x, KerasTensor)
 
 
-#: What is no tensor and holds none.
-_PLAIN = frozenset((type(None), bool, int, float, str))
+#: Classes whose values are no tensors and hold no state.
+PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
 
 
 def any_symbolic(*structures: Any) -> bool:
@@ -172,7 +172,7 @@ def any_symbolic(*structures: Any) -> bool:
 
 def _holds_symbol(x: Any) -> bool:
     kind = type(x)
-    if registry.OWNERS.get(kind) is not None or kind in _PLAIN:  # a tensor of a framework, most of the time
+    if registry.OWNERS.get(kind) is not None or kind in PLAIN:  # a tensor of a framework, most of the time
         return False
     if kind is list or kind is tuple:
         return any(map(_holds_symbol, x))

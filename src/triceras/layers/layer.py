@@ -17,12 +17,11 @@ from triceras.core.masks import get_mask, mask_table, set_mask, table
 from triceras.graph import infer
 from triceras.graph.node import Node
 from triceras.graph.operation import Operation
-from triceras.graph.symbol import KerasTensor, any_symbolic
+from triceras.graph.symbol import PLAIN, KerasTensor, any_symbolic
 from triceras.layers.call_plan import CallPlan, build_parameters, call_plan, carries_mask
 from triceras.layers.input_spec import InputSpec, check_inputs
 from triceras.layers.layer_state import LayerState
 from triceras.layers.remat import RematScope, call_again, current_scope
-from triceras.layers.tracking import PLAIN
 from triceras.state.stateless import StatelessScope
 
 #: What ``training`` is for layers that are called inside another and aren't told.

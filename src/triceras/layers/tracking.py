@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from triceras import tree
-
-#: Values that can't hold state; checked by class on every attribute that is set.
-PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes))
+from triceras.graph.symbol import PLAIN
 
 
 class TrackedList(list):

@@ -85,11 +85,11 @@ def _narrow(x: jax.Array, kernel: jax.Array, strides: Any, pads: Any, dilation: 
     Without a gradient XLA's own takes 0.3 of the time for (16, 64, 3 -> 32, 7) and 0.7 for (32, 28, 1 -> 32, 3), but 1.7 times
     as long for (4, 16, 3 -> 8, 3).
     """
-    layout = _layout(x.ndim - 2, "channels_last")
     places = [windows.output_size(*a, "valid") for a in zip(_grown(x, pads), kernel.shape, strides, dilation)]
     window = kernel.shape[:-2]
     if math.prod(window) == 1 or len(x) * math.prod(places) * math.prod(kernel.shape[:-1]) <= _FEW:
         return _patches(_padded(x, pads), kernel, strides, dilation)
+    layout = _layout(x.ndim - 2, "channels_last")
     return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=layout)
 
 

@@ -250,7 +250,7 @@ def _by_torch(x: Tensor) -> bool:
 def lstm(x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Any = None) -> Any:
     """See ``ops/recurrent.py``."""
     if _by_torch(x):
-        weights = [kernel.t(), recurrent_kernel.t()]
+        weights = [kernel.t().contiguous(), recurrent_kernel.t().contiguous()]
         weights += [] if bias is None else [bias, torch.zeros_like(bias)]
         y, _, c = torch.lstm(x, (h[None], c[None]), weights, bias is not None, 1, 0.0, True, False, False)
         return y, c[0]
@@ -270,7 +270,7 @@ def gru(x: Tensor, h: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Te
         # torch has the reset gate before the update gate.
         split = [p.split(h.shape[1], -1) for p in (kernel, recurrent_kernel, bias, recurrent_bias)]
         weights = [torch.cat((r, z, n), -1) for z, r, n in split]
-        weights[:2] = [w.t() for w in weights[:2]]
+        weights[:2] = [w.t().contiguous() for w in weights[:2]]
         return torch.gru(x, h[None], weights, True, 1, 0.0, True, False, False)[0]
     return _gru_loop(_projected(x, kernel, bias), h, recurrent_kernel, recurrent_bias)[0]
 
