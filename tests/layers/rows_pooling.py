@@ -40,7 +40,7 @@ def adaptive_rows(kind: str, rank: int) -> list[Row]:
     name, x = f"Adaptive{kind}Pooling{rank}D", BY_RANK[rank]
     config = COMMON | {"output_size": [2, 3, 4][:rank]}
     return [
-        row(name, {"output_size": (3, 2, 2)[:rank]}, x, config=config, gradient=False),
+        row(name, {"output_size": (3, 2, 2)[:rank]}, x, config=config, unknown=tuple(range(rank + 1)), gradient=False),
         row(name, {"output_size": (2, 4, 3)[:rank]} | FIRST, first(x), name="first", **BARE),
         row(name, {"output_size": 1}, x, name="one", **BARE),
         row(name, {"output_size": 9}, x, name="more", **BARE),

@@ -135,3 +135,25 @@ def test_in_a_function(index: int, caplog: pytest.LogCaptureFixture) -> None:
     for gradient, expected in zip(gradients, _step(index, "tensorflow")[1], strict=True):
         found = np.zeros_like(expected) if gradient is None else tf.convert_to_tensor(gradient).numpy()
         _assert_close(found, expected, 2 * row.tolerance, f"{row}: gradient on a tape")
+
+
+@needs("tensorflow")
+@_rows(lambda r: r.calls == 1 and r.unknown)
+def test_in_a_graph_of_unknown_sizes(index: int) -> None:
+    """A ``tf.function`` whose signature leaves sizes open computes what an eager call does."""
+    import tensorflow as tf
+
+    row = ROWS[index]
+    with registry.backend_scope("tensorflow") as backend:
+        layer, _ = _made(row)
+        values, arguments = _arguments(row, backend)
+        signature = [
+            tf.TensorSpec([None if i in row.unknown else d for i, d in enumerate(v.shape)], v.dtype) for v in values
+        ]
+
+        @tf.function(input_signature=signature)
+        def call(*values: Any) -> Any:
+            args, kwargs = arguments(values)
+            return tree.flatten(layer(*args, **kwargs))
+
+        _check(row, index, call(*values), "a graph of unknown sizes")

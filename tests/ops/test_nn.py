@@ -107,6 +107,39 @@ def test_errors(backend: Any, call: Any, message: str) -> None:
         call()
 
 
+@pytest.mark.skipif("jax" not in TRAINING, reason="jax isn't installed")
+@pytest.mark.parametrize("heads", [4, 2])
+@pytest.mark.parametrize("given", ["nothing", "bias", "mask", "both"])
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_by_a_kernel(monkeypatch: pytest.MonkeyPatch, heads: int, given: str, causal: bool) -> None:
+    """On a GPU, JAX's own attention takes the arguments and gives what the definition does; here XLA stands for cuDNN."""
+    import jax
+
+    from triceras.backends.jax import attention
+
+    with registry.backend_scope("jax") as backend:
+        arrays = [normal(2, 5, n, 8, seed=n) for n in (4, heads, heads)]
+        query, key, value = (ops.cast(backend.convert_to_tensor(a), "bfloat16") for a in arrays)
+        bias = ops.cast(backend.convert_to_tensor(normal(4, 5, 5)), "bfloat16") if given in ("bias", "both") else None
+        mask = backend.convert_to_tensor(np.arange(25).reshape(5, 5) % 3 != 1) if given in ("mask", "both") else None
+        expected = ops.dot_product_attention(query, key, value, bias, mask, 0.5, causal)
+        used = []
+        native = jax.nn.dot_product_attention
+
+        def kernel(*args: Any, **kwargs: Any) -> Any:
+            used.append(kwargs["implementation"])
+            return native(*args, **kwargs | {"implementation": "xla"})
+
+        monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+        monkeypatch.setattr(jax.nn, "dot_product_attention", kernel)
+        body = attention.TABLE["dot_product_attention"]
+        found = body(query, key, value, bias, mask, 0.5, causal)
+        assert used == ["cudnn"]
+        assert body(query, key, value, bias, mask, 0.5, causal, False) is NotImplemented
+        assert body(*(ops.cast(x, "float32") for x in (query, key, value))) is NotImplemented
+    np.testing.assert_allclose(np.asarray(found, "float32"), np.asarray(expected, "float32"), atol=0.02)
+
+
 def test_custom_gradient_is_used() -> None:
     """A function's own gradient replaces the true one."""
     for name in TRAINING:

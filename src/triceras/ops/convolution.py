@@ -12,6 +12,7 @@ from typing import Any
 from triceras.backends.base import Spec, Tensor
 from triceras.core import settings, windows
 from triceras.ops.core import convert_to_tensor
+from triceras.ops.core import shape as sizes_of
 from triceras.ops.dispatch import TensorLike, composite, primitive, recorded
 from triceras.ops.reduce import max as reduce_max
 from triceras.ops.reduce import mean
@@ -361,11 +362,13 @@ def adaptive_largest(inputs: TensorLike, sizes: tuple[int, ...], first: int) -> 
 
 def _divided(x: Any, sizes: tuple[int, ...], first: int, reduction: Any) -> Tensor:
     for axis, count in enumerate(sizes, first):
-        size = x.shape[axis]
-        if size == count:
+        lengths = sizes_of(x)
+        size = lengths[axis]
+        known = isinstance(size, int)
+        if count is None or (known and size == count):
             continue
-        if size % count == 0:
-            x = reduction(reshape(x, (-1, *x.shape[1:axis], count, size // count, *x.shape[axis + 1 :])), axis + 1)
+        if known and size % count == 0:
+            x = reduction(reshape(x, (*lengths[:axis], count, size // count, *lengths[axis + 1 :])), axis + 1)
             continue
         moved = moveaxis(x, axis, 0)
         pieces = [reduction(moved[start:end], 0) for start, end in windows.adaptive_windows(size, count)]

@@ -1,8 +1,8 @@
 """Recurrences over time: a general one, and those of the LSTM, the GRU and the simple recurrent network.
 
-Time is the first axis here. What doesn't depend on the state is computed before the loop, for all steps in one product,
-and the three named ones carry their own gradients: a reverse loop that leaves the weights' gradients to one product behind
-it, where automatic differentiation would add one to them at each step. They stay internal; layers use them.
+Time is the first axis here. The three named ones carry their own gradients: a reverse loop that leaves the weights'
+gradients to one product behind it, where automatic differentiation would add one to them at each step. They stay internal;
+layers use them.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def lstm(
 
 
 def _lstm_steps(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, bias: Tensor, gates: bool) -> Any:
-    """The last c, all h and, where gradients are wanted, all c and all gates."""
+    """The last c, all h and, where gradients are wanted, all c and all of each gate."""
 
     def step(carry: Any, x: Tensor) -> Any:
         h, c = carry
@@ -142,7 +142,7 @@ def _lstm_steps(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, bias: Ten
         i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
         c = f * c + i * g
         h = o * tanh(c)
-        return (h, c), (h, c, concatenate([i, f, g, o], -1)) if gates else (h,)
+        return (h, c), (h, c, i, f, g, o) if gates else (h,)
 
     (_, c), found = scan(step, (h, c), x)
     return c, *found
@@ -155,25 +155,23 @@ def _lstm_alone(*args: Tensor) -> tuple[Tensor, Tensor]:
 
 @with_gradient(_lstm_alone)
 def _lstm(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, bias: Tensor) -> Any:
-    c_last, hs, cs, gates = _lstm_steps(x, h, c, w, u, bias, gates=True)
+    c_last, hs, cs, *gates = _lstm_steps(x, h, c, w, u, bias, gates=True)
 
     def gradient(d_hs: Tensor, d_c: Tensor) -> Any:
-        # What doesn't depend on later steps is computed for all of them at once, so that little is left for the loop.
-        i, f, g, o = split(gates, 4, -1)
-        t = tanh(cs)
-        before = _shifted(c, cs)
-        through_c = o - o * t * t
-        slopes = concatenate([g * (i - i * i), before * (f - f * f), i - i * g * g, t * (o - o * o)], -1)
+        back = swapaxes(u, 0, 1)
 
+        # Slopes are taken in the loop, where what they come from and what they multiply lie in the cache.
         def backward(carry: Any, xs: Any) -> Any:
             d_h, d_c = carry
-            up, through_c, slopes, f = xs
+            up, c, before, i, f, g, o = xs
+            t = tanh(c)
             d_h = d_h + up
-            d_c = d_c + d_h * through_c
-            d_z = concatenate([d_c, d_c, d_c, d_h], -1) * slopes
-            return (matmul(d_z, swapaxes(u, 0, 1)), d_c * f), d_z
+            d_c = d_c + d_h * (o - o * t * t)
+            d_i, d_f, d_g = d_c * (g * (i - i * i)), d_c * (before * (f - f * f)), d_c * (i - i * g * g)
+            d_z = concatenate([d_i, d_f, d_g, d_h * (t * (o - o * o))], -1)
+            return (matmul(d_z, back), d_c * f), d_z
 
-        (d_h, d_c0), d_z = scan(backward, (h * 0, d_c), (d_hs, through_c, slopes, f), reverse=True)
+        (d_h, d_c0), d_z = scan(backward, (h * 0, d_c), (d_hs, cs, _shifted(c, cs), *gates), reverse=True)
         d_w, d_u = _weight_gradient(x, d_z), _weight_gradient(_shifted(h, hs), d_z)
         return matmul(d_z, swapaxes(w, 0, 1)), d_h, d_c0, d_w, d_u, total(d_z, (0, 1))
 
@@ -211,7 +209,7 @@ def gru(
 
 
 def _gru_steps(x: Tensor, h: Tensor, w: Tensor, u: Tensor, bias: Tensor, recurrent_bias: Tensor, gates: bool) -> Any:
-    """All h and, where gradients are wanted, all gates and the third part of the recurrent product."""
+    """All h and, where gradients are wanted, all of each gate and of the third part of the recurrent product."""
 
     def step(h: Tensor, x: Tensor) -> Any:
         x_z, x_r, x_n = split(matmul(x, w) + bias, 3, -1)
@@ -219,31 +217,27 @@ def _gru_steps(x: Tensor, h: Tensor, w: Tensor, u: Tensor, bias: Tensor, recurre
         z, r = sigmoid(x_z + h_z), sigmoid(x_r + h_r)
         n = tanh(x_n + r * b)
         h = n + z * (h - n)
-        return h, (h, concatenate([z, r, n, b], -1)) if gates else (h,)
+        return h, (h, z, r, n, b) if gates else (h,)
 
     return scan(step, h, x)[1]
 
 
 @with_gradient(lambda *args: _gru_steps(*args, gates=False)[0])
 def _gru(x: Tensor, h: Tensor, w: Tensor, u: Tensor, bias: Tensor, recurrent_bias: Tensor) -> Any:
-    hs, gates = _gru_steps(x, h, w, u, bias, recurrent_bias, gates=True)
+    hs, *gates = _gru_steps(x, h, w, u, bias, recurrent_bias, gates=True)
 
     def gradient(d_hs: Tensor) -> Any:
-        # As for the LSTM: all of it is linear in the gradient of h, by factors that are known before the loop.
-        z, r, n, b = split(gates, 4, -1)
-        before = _shifted(h, hs)
-        through_n = (1 - z) * (1 - n * n)
-        slopes = [(before - n) * (z - z * z), through_n * b * (r - r * r)]
-        recurrent = concatenate([*slopes, through_n * r], -1)
+        before, back = _shifted(h, hs), swapaxes(u, 0, 1)
 
         def backward(d_h: Tensor, xs: Any) -> Any:
-            up, recurrent, z = xs
+            up, old, z, r, n, b = xs
             d_h = d_h + up
-            d_u = concatenate([d_h, d_h, d_h], -1) * recurrent
-            return d_h * z + matmul(d_u, swapaxes(u, 0, 1)), (d_h, d_u)
+            d_n = d_h * ((1 - z) * (1 - n * n))
+            d_z, d_r = d_h * ((old - n) * (z - z * z)), d_n * (b * (r - r * r))
+            d_u = concatenate([d_z, d_r, d_n * r], -1)
+            return d_h * z + matmul(d_u, back), (concatenate([d_z, d_r, d_n], -1), d_u)
 
-        d_h, (all_d_h, d_u) = scan(backward, h * 0, (d_hs, recurrent, z), reverse=True)
-        d_x = concatenate([all_d_h * slope for slope in (*slopes, through_n)], -1)
+        d_h, (d_x, d_u) = scan(backward, h * 0, (d_hs, before, *gates), reverse=True)
         weights = _weight_gradient(x, d_x), _weight_gradient(before, d_u)
         return matmul(d_x, swapaxes(w, 0, 1)), d_h, *weights, total(d_x, (0, 1)), total(d_u, (0, 1))
 
