@@ -71,26 +71,37 @@ def _conv_transpose(
         laid = np.tensordot(x[(slice(None), *place)], kernel, ((-1,), (-1,)))
         where = tuple(slice(p * strides, p * strides + s, dilation) for p, s in zip(place, spans))
         whole[(slice(None), *where)] += laid
-    if padding == "same":
-        cuts = [max(s - strides, 0) for s in spans]
-        sizes = [n * strides for n in x.shape[1:-1]]
-        whole = np.pad(whole, [(0, 0), *((0, max(strides - s, 0)) for s in spans), (0, 0)])
-        whole = whole[(slice(None), *(slice(c // 2, c // 2 + n) for c, n in zip(cuts, sizes)))]
+    same = padding == "same"
+    if output_padding is None:
+        sizes = [n * strides + (0 if same else max(s - strides, 0)) for n, s in zip(x.shape[1:-1], spans)]
     else:
-        whole = np.pad(whole, [(0, 0), *((0, max(strides - s, 0)) for s in spans), (0, 0)])
+        inside = [2 * (s // 2) if same else 0 for s in spans]
+        sizes = [w - i + output_padding for w, i in zip(whole.shape[1:-1], inside)]
+    # What is left over falls away on both sides, or behind; what lacks is zero.
+    starts = [max(w - n, 0) // 2 if same else 0 for w, n in zip(whole.shape[1:-1], sizes)]
+    whole = np.pad(whole, [(0, 0), *((0, n) for n in sizes), (0, 0)])
+    whole = whole[(slice(None), *(slice(start, start + n) for start, n in zip(starts, sizes)))]
     assert whole.ndim == rank + 2
     return whole if data_format == "channels_last" else np.moveaxis(whole, -1, 1)
 
 
+#: Stride, padding, window, output padding, dilation.
+TRANSPOSED = (
+    *((1, "valid", 3), (2, "valid", 3), (2, "same", 3), (2, "same", 2), (3, "same", 4), (3, "valid", 2)),
+    *((2, "same", 3, 1), (3, "same", 4, 2), (3, "valid", 2, 1), (2, "valid", 3, 0), (3, "same", 2, 0)),
+    *((1, "same", 3, None, 2), (1, "valid", 2, None, 3), (1, "same", 3, 0, 2), (1, "valid", 3, 0, 2)),
+)
+
+
 def transposed() -> Iterator[Case]:
-    """Transposed convolutions without output padding."""
-    settings = ((1, "valid", 3), (2, "valid", 3), (2, "same", 3), (2, "same", 2), (3, "same", 4), (3, "valid", 2))
-    for rank, data_format, (stride, padding, size) in itertools.product((1, 2, 3), FORMATS, settings):
+    """Transposed convolutions with output padding and dilation."""
+    for rank, data_format, setting in itertools.product((1, 2, 3), FORMATS, TRANSPOSED):
+        stride, padding, size, extra, dilation = (*setting, *(None, 1)[len(setting) - 3 :])
         x = _images(rank, data_format, sizes=(4, 3, 2))
         kernel = values((*(size,) * rank, 5, 4), "float32", -1, 1, seed=1)
-        args = (x, kernel, stride, padding, None, data_format, 1)
+        args = (x, kernel, stride, padding, extra, data_format, dilation)
         repeated = rank > 1 or data_format == "channels_first"
-        what = f"float32 {rank}d {stride} {padding} {size} {data_format}"
+        what = f"float32 {rank}d {stride} {padding} {size} {extra} {dilation} {data_format}"
         yield Case("conv_transpose", args, {}, _conv_transpose, what, SLACK, repeated)
 
 
