@@ -109,6 +109,22 @@ def nearest(size: int, count: int) -> np.ndarray:
     return np.minimum(np.floor((np.arange(count) + 0.5) * size / count), size - 1).astype(np.int32)
 
 
+#: With more weights to a row, XLA and TensorFlow's kernels are quicker at a product (measured on CPUs).
+_MOST_TAPS = 8
+
+
+def taps(matrix: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]] | None:
+    """What rows take of an axis that a matrix multiplies: places, int32, and weights, a vector of each for every summand.
+
+    None where rows or columns hold so many weights that a product is quicker, forward or backward.
+    """
+    if max(np.count_nonzero(matrix, axis).max() for axis in (0, 1)) > _MOST_TAPS:
+        return None
+    count = np.count_nonzero(matrix, 1).max()
+    places = np.argsort(matrix == 0, 1, kind="stable")[:, :count].astype(np.int32)
+    return list(zip(places.T, np.take_along_axis(matrix, places, 1).T, strict=True))
+
+
 def channels_moved(shape: Shape, data_format: str) -> Any:
     """A shape with the channels last."""
     return shape if data_format == "channels_last" else (shape[0], *shape[2:], shape[1])

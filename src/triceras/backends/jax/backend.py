@@ -53,7 +53,7 @@ class JaxBackend(Backend):
     name = "jax"
     variable_mixin = VariableMixin
     functional_steps = True
-    declines = frozenset(("contract", "dot_product_attention"))
+    declines = frozenset(("contract", "dot_product_attention", "weighted"))
     takes_scalars = frozenset(
         "add subtract multiply divide power maximum minimum clip equal not_equal greater greater_equal less less_equal".split()
     )

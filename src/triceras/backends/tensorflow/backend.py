@@ -39,7 +39,10 @@ class TensorFlowBackend(Backend):
     layer_mixin = LayerMixin
     piece = 1 << 18  # each of its eager operations takes 20 microseconds
     declines = frozenset(
-        "batch_normalization extract_sequences projected random_below random_unit resized scatter segment_sum unit_at".split()
+        (
+            "batch_normalization extract_sequences projected random_below random_unit resized scatter segment_sum unit_at "
+            "weighted"
+        ).split()
     )
     takes_scalars = frozenset(
         "add subtract multiply divide power maximum minimum clip equal not_equal greater greater_equal less less_equal".split()

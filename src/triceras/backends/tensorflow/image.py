@@ -8,10 +8,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import record  # nothing public tells whether a tape is listening (TensorFlow 2.21)
 
-from triceras.core.windows import nearest
+from triceras.core import windows
 
 _MODES = ("constant", "nearest")
 
@@ -36,7 +37,7 @@ def _same_nearest(old: int, new: int) -> bool:
     """Whether TensorFlow, which multiplies in float32, takes the pixels that the definition takes."""
     pixels = tf.reshape(tf.range(float(old)), (1, old, 1, 1))
     taken = tf.raw_ops.ResizeNearestNeighbor(images=pixels, size=(new, 1), half_pixel_centers=True)
-    return taken.numpy().ravel().tolist() == nearest(old, new).tolist()
+    return taken.numpy().ravel().tolist() == windows.nearest(old, new).tolist()
 
 
 def _resized(images: tf.Tensor, size: tuple[int, int], first: int, interpolation: str, antialias: bool) -> Any:
@@ -48,4 +49,19 @@ def _resized(images: tf.Tensor, size: tuple[int, int], first: int, interpolation
     return tf.raw_ops.ResizeBilinear(images=images, size=size, half_pixel_centers=True)
 
 
-TABLE = {"projected": _projected, "resized": _resized}
+def _weighted(x: tf.Tensor, axis: int, matrix: np.ndarray) -> Any:
+    found = windows.taps(matrix)
+    if found is None:
+        return NotImplemented
+    lengths = [-1 if i == axis else 1 for i in range(x.shape.rank)]
+
+    # The automatic gradient of what is gathered is scattered, which is slow everywhere.
+    @tf.custom_gradient
+    def summed(x: tf.Tensor) -> Any:
+        terms = [tf.gather(x, place, axis=axis) * tf.cast(weight.reshape(lengths), x.dtype) for place, weight in found]
+        return functools.reduce(tf.add, terms), lambda y: _weighted(y, axis, matrix.T)
+
+    return summed(x)
+
+
+TABLE = {"projected": _projected, "resized": _resized, "weighted": _weighted}

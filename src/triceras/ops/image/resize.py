@@ -1,7 +1,7 @@
 """Images in other sizes.
 
-Resizing is linear and separable: each axis is multiplied by a small matrix of weights that depends on the sizes alone. Pixels
-are squares whose centres lie at half-integers, on every backend.
+Resizing is linear and separable: each axis is multiplied by a matrix of weights that depends on the sizes alone, most of
+them zero as a rule. Pixels are squares whose centres lie at half-integers, on every backend.
 """
 
 from __future__ import annotations
@@ -129,6 +129,11 @@ def _resize_axis(x: Any, axis: int, new: int, interpolation: str, antialias: boo
     backend = registry.active()
     if interpolation == "nearest":
         return take(x, backend.convert_to_tensor(nearest(old, new)), axis)
-    x = in_full(x)
-    matrix = backend.convert_to_tensor(weights(old, new, interpolation, antialias), dtype_of(x))
-    return moveaxis(tensordot(x, matrix, ([axis], [1])), -1, axis)
+    return weighted(in_full(x), axis, weights(old, new, interpolation, antialias))
+
+
+@composite()
+def weighted(x: Index, axis: int, matrix: np.ndarray) -> Tensor:
+    """An axis multiplied by a matrix on the host."""
+    tensor = registry.active().convert_to_tensor(matrix, dtype_of(x))
+    return moveaxis(tensordot(x, tensor, ([axis], [1])), -1, axis)
