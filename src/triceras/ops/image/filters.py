@@ -22,14 +22,13 @@ from triceras.ops.transcendental import exp
 _NUMBERS = (int, float, np.floating, np.integer)
 
 
-def gaussian_kernel(size: int, sigma: Any) -> Tensor:
-    """The weights of a Gaussian at ``size`` places around its centre, float32, their sum one."""
-    places = np.arange(size, dtype=np.float32) - (size - 1) / 2
+def gaussian_kernel(size: int, sigma: Any, dtype: str) -> Tensor:
+    """The weights of a Gaussian at ``size`` places around its centre, their sum one, in a floating dtype."""
+    places = np.arange(size) - (size - 1) / 2
     if isinstance(sigma, _NUMBERS):
         weights = np.exp(-0.5 * np.square(places / sigma))
-        return registry.active().convert_to_tensor(weights / weights.sum(), "float32")
-    sigma = in_full(sigma)
-    weights = exp(-0.5 * square(divide(registry.active().convert_to_tensor(places, dtype_of(sigma)), sigma)))
+        return registry.active().convert_to_tensor(weights / weights.sum(), dtype)
+    weights = exp(-0.5 * square(divide(registry.active().convert_to_tensor(places, dtype), cast(sigma, dtype))))
     return weights / total(weights)
 
 
@@ -103,7 +102,7 @@ def gaussian_blur(
     if any(isinstance(s, _NUMBERS) and s <= 0 for s in deviations):
         raise ValueError(f"gaussian_blur() needs positive deviations, received sigma={sigma}.")
     x = in_full(images)
-    rows, columns = (cast(gaussian_kernel(k, s), dtype_of(x)) for k, s in zip(sizes, deviations, strict=True))
+    rows, columns = (gaussian_kernel(k, s, dtype_of(x)) for k, s in zip(sizes, deviations, strict=True))
     return as_dtype(smoothed(x, rows, columns, (first, first + 1), True), dtype_of(images))
 
 

@@ -78,6 +78,6 @@ def ssim(
             "Give a smaller filter_size."
         )
     x, y = in_full(image1), in_full(image2)
-    kernel = cast(gaussian_kernel(filter_size, filter_sigma), dtype_of(x))
+    kernel = gaussian_kernel(filter_size, filter_sigma, dtype_of(x))
     constants = (float((k1 * max_val) ** 2), float((k2 * max_val) ** 2))
     return cast(similarity(x, y, kernel, first, *constants), dtype_of(image1))

@@ -36,7 +36,7 @@ def weights(old: int, new: int, interpolation: str, antialias: bool) -> np.ndarr
     spread = max(scale, 1.0) if antialias else 1.0
     matrix = KERNELS[interpolation](np, (centers[:, None] - np.arange(old)) / spread)
     total = matrix.sum(1, keepdims=True)
-    return np.where(np.abs(total) > 1e-8, matrix / np.where(total == 0, 1, total), 0).astype(np.float32)
+    return np.where(np.abs(total) > 1e-8, matrix / np.where(total == 0, 1, total), 0)
 
 
 def _resize_spec(images: Spec, size: Any, interpolation: str = "bilinear", *args: Any, **kwargs: Any) -> Spec:

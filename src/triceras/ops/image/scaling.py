@@ -8,6 +8,7 @@ from typing import Any
 
 from triceras.backends.base import Spec, Tensor
 from triceras.core.shapes import normalize_axes
+from triceras.ops.core import cast
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.creation import arange
 from triceras.ops.dispatch import Index, composite
@@ -30,7 +31,10 @@ _LEAST_SUM = 1e-4
 
 
 def _weights(old: int, new: int, scale: Any, translation: Any, method: str, antialias: bool) -> Tensor:
-    """The matrix ``(new, old)`` along one axis; each row sums to one, or is zero where it lies outside of the array."""
+    """The matrix ``(new, old)`` along one axis; each row sums to one, or is zero where it lies outside of the array.
+
+    ``scale`` and ``translation`` are vectors of one element.
+    """
     dtype = dtype_of(scale)
     inverse = 1.0 / scale
     centers = (arange(new, dtype=dtype) + 0.5) * inverse - translation * inverse - 0.5
@@ -53,9 +57,11 @@ def scaled(
     antialias: bool,
 ) -> Tensor:
     """``scale_and_translate`` with its arguments checked."""
-    x, scale, translation = in_full(images), in_full(scale), in_full(translation)
+    x = in_full(images)
+    scale, translation = cast(scale, dtype_of(x)), cast(translation, dtype_of(x))
     for i, axis in enumerate(axes):
-        weights = _weights(x.shape[axis], sizes[i], scale[i], translation[i], method, antialias)
+        part = slice(i, i + 1)  # an element alone is a Python number on numpy, with no dtype of its own
+        weights = _weights(x.shape[axis], sizes[i], scale[part], translation[part], method, antialias)
         x = moveaxis(tensordot(x, weights, ([axis], [1])), -1, axis)
     return as_dtype(x, dtype_of(images))
 

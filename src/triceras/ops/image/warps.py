@@ -242,8 +242,9 @@ def elastic_transform(
     )
     if not sigma > 0:
         raise ValueError(f"elastic_transform() needs a positive sigma, received sigma={sigma}.")
-    noise = DRAWS["normal"]((2, *core.shape(batch)[:3]), 0.0, sigma, dtype="float32", seed=seed)
-    kernel = gaussian_kernel(int(6 * sigma) | 1, sigma)  # three standard deviations to either side
+    dtype = dtype_of(in_full(batch))
+    noise = DRAWS["normal"]((2, *core.shape(batch)[:3]), 0.0, sigma, dtype=dtype, seed=seed)
+    kernel = gaussian_kernel(int(6 * sigma) | 1, sigma, dtype)  # three standard deviations to either side
     field = smoothed(noise, kernel, kernel, (2, 3), True) * alpha
     warped = displaced(batch, field, interpolation, fill_mode, fill_value)
     return from_batch(warped, channels, len(images.shape))
