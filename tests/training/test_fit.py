@@ -285,6 +285,22 @@ def test_freezing_between_fits(training_backend: Backend) -> None:
     assert not np.array_equal(model.layers[-1].kernel.numpy(), free)
 
 
+def test_variables_that_were_given_one_value(training_backend: Backend) -> None:
+    """Each has memory of its own to train in, and the frozen one keeps its value."""
+    model = triceras.Sequential([triceras.Input((4,)), layers.Dense(4), layers.Dense(4), layers.Dense(4)])
+    first, second, frozen = model.layers
+    second.kernel.assign(first.kernel.value)
+    frozen.kernel.assign(first.kernel.value)
+    frozen.trainable = False
+    start = frozen.kernel.numpy()
+    model.compile(triceras.optimizers.SGD(0.05), "mse")
+    model.fit(X, X, epochs=2, verbose=0)
+    np.testing.assert_array_equal(frozen.kernel.numpy(), start)
+    changed = [first.kernel.numpy(), second.kernel.numpy()]
+    assert not any(np.array_equal(kernel, start) for kernel in changed)
+    assert not np.array_equal(*changed)
+
+
 def test_mixed_precision_trains(training_backend: Backend) -> None:
     for policy in ("mixed_bfloat16", "mixed_float16"):
         triceras.config.set_dtype_policy(policy)

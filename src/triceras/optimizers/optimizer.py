@@ -446,10 +446,16 @@ class Optimizer:
 
     def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
         """Set variables to their moving averages, at the end of training."""
-        if self.use_ema:
-            for variable in var_list:
-                if id(variable) in self._positions:
-                    variable.assign(self._averages[self.slot_index(variable)].value)
+        for variable in var_list:
+            average = self.moving_average(variable)
+            if average is not None:
+                # A copy, for a step takes the memory of all its variables in turn.
+                variable.assign(ops.copy(average.value))
+
+    def moving_average(self, variable: Variable) -> Variable | None:
+        """The moving average of a variable, or None where none is kept."""
+        kept = self.use_ema and self.built and id(variable) in self._positions
+        return self._averages[self.slot_index(variable)] if kept else None
 
     # ---- files ------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from triceras.backends.base import Backend, StepLoop
 
@@ -35,6 +36,16 @@ class JaxLoop(StepLoop):
         self._indexed = jax.jit(indexed, donate_argnums=0)
         self._many = jax.jit(many, donate_argnums=0)
         self._loops: bool | None = None
+
+    def values(self) -> tuple[list[Any], list[Any]]:
+        # Memory can be given away once: what two variables share, for one was assigned the other's value, is copied.
+        values, constants = super().values()
+        seen = {id(value) for value in constants}
+        for i, value in enumerate(values):
+            if id(value) in seen:
+                values[i] = jnp.copy(value)
+            seen.add(id(value))
+        return values, constants
 
     def run(self, batch: list[Any]) -> Any:
         values, output = self._one(*self.values(), batch)
