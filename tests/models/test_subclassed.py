@@ -236,7 +236,7 @@ def test_an_error_inside_names_the_layer(backend: Backend) -> None:
 
     class Outer(triceras.Model):
         def __init__(self) -> None:
-            super().__init__()
+            super().__init__(name="outer")
             self.inner = Fails(name="culprit")
 
         def build(self, input_shape: object) -> None:
@@ -248,7 +248,8 @@ def test_an_error_inside_names_the_layer(backend: Backend) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         Outer()(X)
     assert any(
-        "In the call of layer 'culprit' (Fails) with inputs of shape [(4, 3)]" in n for n in caught.value.__notes__
+        "In the call of layer 'outer/culprit' (Fails) with inputs of shape [(4, 3)]" in n
+        for n in caught.value.__notes__
     )
 
 

@@ -260,5 +260,5 @@ def test_averages_are_evaluated(training_backend: Backend, on_epoch: bool) -> No
 
 
 def test_no_averages(training_backend: Backend) -> None:
-    with pytest.raises(ValueError, match=r"needs an optimizer made with use_ema=True.*in model 'net'"):
+    with pytest.raises(ValueError, match=r"needs an optimizer made with use_ema=True that has trained.*in model 'net'"):
         model().evaluate(X, Y, verbose=0, callbacks=[callbacks.SwapEMAWeights()])

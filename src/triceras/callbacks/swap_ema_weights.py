@@ -35,13 +35,15 @@ class SwapEMAWeights(Callback):
         if self._kept:
             return
         model = self._needed_model("swap the weights of")
-        optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-        if not getattr(optimizer, "use_ema", False):
+        averages = (
+            [(v, model.optimizer.moving_average(v)) for v in model.trainable_variables] if model.optimizer else []
+        )
+        pairs = [(variable, average) for variable, average in averages if average is not None]
+        if not pairs:
             raise ValueError(
-                f"SwapEMAWeights needs an optimizer made with use_ema=True, received {optimizer!r} in model {model.name!r}."
+                f"SwapEMAWeights needs an optimizer made with use_ema=True that has trained, received {model.optimizer!r} "
+                f"in model {model.name!r}."
             )
-        pairs = [(v, optimizer.moving_average(v)) for v in model.trainable_variables]
-        pairs = [(variable, average) for variable, average in pairs if average is not None]
         self._kept = [(variable, ops.copy(variable.value)) for variable, _ in pairs]
         for variable, average in pairs:
             variable.assign(ops.copy(average.value))

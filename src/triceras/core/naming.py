@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import re
 import threading
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -49,6 +51,21 @@ def reset() -> None:
 def current_path() -> str:
     """The names of the open scopes, joined by slashes."""
     return "/".join(_path.get())
+
+
+def joined(name: str) -> str:
+    """A name behind those of the open scopes."""
+    return "/".join((*_path.get(), name))
+
+
+@contextlib.contextmanager
+def whole_path(path: str) -> Iterator[None]:
+    """Let names be made in scopes that are all given, whichever are open."""
+    token = _path.set(tuple(path.split("/")))
+    try:
+        yield
+    finally:
+        _path.reset(token)
 
 
 class name_scope:  # noqa: N801

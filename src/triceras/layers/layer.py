@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
@@ -138,6 +139,7 @@ class Layer(LayerState, Operation):
         self._build_shapes: dict[str, Any] | None = None
         self._given_input_shape = given_shape
         self._path: str | None = None
+        self._called = False
         if (scope := current_scope()) is not None:
             object.__setattr__(self, "_remat", scope)
         if not trainable:
@@ -246,7 +248,7 @@ class Layer(LayerState, Operation):
             cast = self._cast_dtype()
             a = (self._convert(a[0], cast), *[self._convert_tensors(x, cast) for x in a[1:]]) if a else a
             k = {key: self._convert_tensors(value, cast) for key, value in k.items()}
-            with StatelessScope(collect_losses=True), scopes.AutocastScope(cast), table():
+            with StatelessScope(collect_losses=True), scopes.AutocastScope(cast), table(), self._named():
                 return self.call(*a, **k)
 
         return infer.to_symbols(infer.abstract(run, args, kwargs))
@@ -265,9 +267,16 @@ class Layer(LayerState, Operation):
         one_tensor = len(args) == 1 and not kwargs and registry.OWNERS.get(type(args[0])) is backend
         if not one_tensor and any_symbolic(args, kwargs):
             return self._symbolic(plan, args, kwargs)
+        compute = self._compute if self._called else self._compute_first
         if registry.active() is backend:
-            return self._compute(plan, args, kwargs)
+            return compute(plan, args, kwargs)
         with registry.use(backend):
+            return compute(plan, args, kwargs)
+
+    def _compute_first(self, plan: CallPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The first call, in which layers inside are built that no ``build`` has built."""
+        self._called = True
+        with self._named():
             return self._compute(plan, args, kwargs)
 
     def _compute(self, plan: CallPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -426,10 +435,16 @@ class Layer(LayerState, Operation):
 
     # ---- building ---------------------------------------------------------------------------------------------------
 
+    def _named(self) -> AbstractContextManager[None]:
+        """The scope of what is built inside, whose path is known from the first time on."""
+        if self._path is None:
+            self._path = naming.joined(self.name)
+        return naming.whole_path(self._path)
+
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build with the shapes of a call's arguments."""
         shapes = self._shapes_for(type(self).build, args, kwargs)
-        with scopes.AutocastScope(None), self._backend.outside_trace():
+        with scopes.AutocastScope(None), self._backend.outside_trace(), self._named():
             if not self._is_overridden("build") and self._is_overridden("call"):
                 self._build_by_tracing(args, kwargs)
                 self._build_shapes = shapes
@@ -629,10 +644,7 @@ def _noting_build(build: Any) -> Any:
     @functools.wraps(build)
     def noted(self: Any, *args: Any, **kwargs: Any) -> None:
         shapes = dict(zip(build_parameters(build), args, strict=False)) | kwargs
-        if self._path is None:
-            scope = naming.current_path()
-            self._path = f"{scope}/{self.name}" if scope else self.name
-        with registry.use(self._backend):
+        with registry.use(self._backend), self._named():
             build(self, *args, **kwargs)
         self._build_shapes = shapes
         self.built = True

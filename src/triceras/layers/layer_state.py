@@ -30,6 +30,7 @@ class LayerState:
 
     name: str
     built: bool
+    _path: str | None
     _backend: Backend
     _trainable: bool
     _tracker: Tracker
@@ -115,7 +116,7 @@ class LayerState:
                 f"Layer {self.path!r} can't make the weight {name!r} of shape {shape}: a size isn't known. Give the input a "  # type: ignore[attr-defined]
                 "shape with that size, or build the layer with one."
             )
-        with naming.name_scope(self.name), registry.use(self._backend):
+        with naming.whole_path(self._path or naming.joined(self.name)), registry.use(self._backend):
             variable = Variable(
                 initializers.get(initializer),
                 shape,

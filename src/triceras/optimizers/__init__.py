@@ -12,6 +12,7 @@ from triceras.optimizers.adam import Adam, AdamW
 from triceras.optimizers.adam_relatives import Adamax, Lamb, Lion, Nadam
 from triceras.optimizers.ftrl import Ftrl
 from triceras.optimizers.loss_scale import LossScaleOptimizer, with_loss_scaling
+from triceras.optimizers.multi import MultiOptimizer, OptimizerMap
 from triceras.optimizers.muon import Muon
 from triceras.optimizers.optimizer import Optimizer
 from triceras.optimizers.rmsprop import RMSprop
@@ -29,6 +30,7 @@ CLASSES = (
     Lamb,
     Lion,
     LossScaleOptimizer,
+    MultiOptimizer,
     Muon,
     Nadam,
     Optimizer,
@@ -37,7 +39,7 @@ CLASSES = (
     ScheduleFreeAdamW,
 )
 TABLE = {cls.__name__: cls for cls in CLASSES} | {cls.__name__.lower(): cls for cls in CLASSES}
-objects.register_builtin("optimizers", CLASSES)
+objects.register_builtin("optimizers", (*CLASSES, OptimizerMap))
 
 
 def get(identifier: Any) -> Any:
@@ -68,9 +70,11 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "ScheduleFreeAdamW",
     "deserialize",

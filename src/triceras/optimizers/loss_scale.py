@@ -87,8 +87,8 @@ class LossScaleOptimizer(Optimizer):
         self.step_counter.assign(ops.where(ops.logical_and(finite, ops.logical_not(grown)), count + 1, 0))
         self.dynamic_scale.assign(scale * ops.where(finite, ops.where(grown, 2.0, 1.0), 0.5))
 
-    def finalize_variable_values(self, var_list: Sequence[Variable]) -> None:
-        self.inner_optimizer.finalize_variable_values(var_list)
+    def moving_average(self, variable: Variable) -> Variable | None:
+        return self.inner_optimizer.moving_average(variable)
 
     def get_config(self) -> dict[str, Any]:
         return {

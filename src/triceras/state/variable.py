@@ -75,8 +75,7 @@ class Variable(registry.StateHolder, TensorOperators):
         _check_one_of("synchronization", synchronization, _SYNCHRONIZATIONS)
         self.backend: Backend = registry.OWNERS[type(self)]
         self._name = name
-        scope = naming.current_path()
-        self._path = f"{scope}/{name}" if scope else name
+        self._path = naming.joined(name)
         self._trainable = bool(trainable)
         self._autocast = bool(autocast)
         self._aggregation = aggregation
