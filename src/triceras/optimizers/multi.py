@@ -24,8 +24,8 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     Example:
         >>> by_path = OptimizerMap(SGD(0.1), {".*/embeddings": Adam(0.01)})
-        >>> by_path["sequential/embedding/embeddings"].name, by_path["sequential/dense/kernel"].name
-        ('adam', 'sgd')
+        >>> [type(by_path[path]).__name__ for path in ("sequential/embedding/embeddings", "sequential/dense/kernel")]
+        ['Adam', 'SGD']
     """
 
     def __init__(self, default_optimizer: Any, optimizer_map: Any = None) -> None:
