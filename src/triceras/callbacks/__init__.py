@@ -1,5 +1,6 @@
 """What watches and steers training."""
 
+from triceras.callbacks.backup_and_restore import BackupAndRestore
 from triceras.callbacks.callback import Callback
 from triceras.callbacks.callback_list import CallbackList
 from triceras.callbacks.csv_logger import CSVLogger
@@ -13,6 +14,7 @@ from triceras.callbacks.simple import LambdaCallback, LearningRateScheduler, Ter
 from triceras.callbacks.swap_ema_weights import SwapEMAWeights
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

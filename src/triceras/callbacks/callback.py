@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -11,6 +12,11 @@ class Callback:
     ``self.model`` is the model, ``self.params`` holds ``epochs``, ``steps`` and ``verbose``. Overriding a batch's methods
     makes training stop after every batch to call them; without that, as many steps as fit run in one call on the device.
     """
+
+    #: The attributes that a training which was cut off needs again: numbers, strings, arrays, lists and dictionaries.
+    state_names: tuple[str, ...] = ()
+    #: Whether it is called after those that don't.
+    runs_last = False
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -97,6 +103,21 @@ class Callback:
 
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """After prediction."""
+
+    # ---- what a backup keeps ----------------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, Any]:
+        """What it learned in this training: the attributes of ``state_names``; ``BackupAndRestore`` keeps it."""
+        return {name: getattr(self, name) for name in self.state_names}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take in what ``get_state`` returned, after ``on_train_begin``."""
+        for name in self.state_names:
+            setattr(self, name, state[name])
+
+    def resume(self, source: Any, listeners: Sequence[Callback]) -> tuple[int, int] | None:
+        """The epoch and the batch to go on from, once everything is as it was then; None to begin as planned."""
+        return None
 
     # ---- what training asks -----------------------------------------------------------------------------------------
 

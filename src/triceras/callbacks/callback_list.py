@@ -45,6 +45,7 @@ class CallbackList(Callback):
             self.callbacks.append(self.history)
         if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
             self.callbacks.append(ProgbarLogger())
+        self.callbacks.sort(key=lambda callback: callback.runs_last)
         self._paces: dict[str, Any] = {}
         self._last_look = 0.0
         if model is not None:
@@ -78,6 +79,12 @@ class CallbackList(Callback):
             callback.set_model(model)
 
     # ---- what training asks -----------------------------------------------------------------------------------------
+
+    def begin_or_resume(self, source: Any, epoch: int) -> tuple[int, int]:
+        """Begin training; returns its first epoch, and how many batches of that are done already."""
+        self.on_train_begin()
+        resumed = [callback.resume(source, self.callbacks) for callback in self.callbacks]
+        return next((place for place in resumed if place is not None), (epoch, 0))
 
     def needs_batches(self, kind: str) -> bool:
         """Whether any callback must be called for every batch."""

@@ -43,6 +43,8 @@ class EarlyStopping(MonitorCallback):
         self.best_epoch = 0
         self.best_weights: Any = None
 
+    state_names = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.wait = 0
         self.stopped_epoch = 0

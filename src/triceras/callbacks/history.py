@@ -10,6 +10,8 @@ from triceras.callbacks.callback import Callback
 class History(Callback):
     """Keeps the figures of every epoch in ``history``, a dictionary of lists, and the epochs' numbers in ``epoch``."""
 
+    state_names = ("history", "epoch")
+
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[Any]] = {}

@@ -48,6 +48,8 @@ class ModelCheckpoint(MonitorCallback):
         self._epoch = 0
         self._batches = 0
 
+    state_names = ("best", "_batches")
+
     def wants_batches(self, kind: str) -> bool:
         return kind == "train" and self.save_freq != "epoch"
 

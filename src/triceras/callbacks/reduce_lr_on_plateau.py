@@ -58,6 +58,8 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter = 0
         self.wait = 0
 
+    state_names = ("cooldown_counter", "wait", "best")
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.best = None
         self.cooldown_counter = 0

@@ -30,15 +30,26 @@ class SwapEMAWeights(Callback):
         self.swap_on_epoch = swap_on_epoch
         self._kept: list[tuple[Any, Any]] = []
 
+    def get_state(self) -> dict[str, Any]:
+        return {"kept": [ops.convert_to_numpy(value) for _, value in self._kept]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self._kept = list(zip((v for v, _ in self._averages()), state["kept"], strict=False))
+
+    def _averages(self) -> list[tuple[Any, Any]]:
+        """The weights that have an average, with it."""
+        model = self._needed_model("swap the weights of")
+        if model.optimizer is None:
+            return []
+        pairs = [(v, model.optimizer.moving_average(v)) for v in model.trainable_variables]
+        return [(variable, average) for variable, average in pairs if average is not None]
+
     def _swap(self) -> None:
         """Put the averages in place of the weights, which are kept."""
         if self._kept:
             return
         model = self._needed_model("swap the weights of")
-        averages = (
-            [(v, model.optimizer.moving_average(v)) for v in model.trainable_variables] if model.optimizer else []
-        )
-        pairs = [(variable, average) for variable, average in averages if average is not None]
+        pairs = self._averages()
         if not pairs:
             raise ValueError(
                 f"SwapEMAWeights needs an optimizer made with use_ema=True that has trained, received {model.optimizer!r} "

@@ -42,18 +42,20 @@ class Pace:
 
 
 def run_epoch(
-    model: Any, runner: Runner, source: Any, listeners: Any, kind: str, limit: int | None = None
+    model: Any, runner: Runner, source: Any, listeners: Any, kind: str, limit: int | None = None, done: int = 0
 ) -> dict[str, Any]:
-    """Run steps of a kind over a source; returns the figures at the end."""
+    """Run steps of a kind over a source, from the one after those done; returns the figures at the end."""
     cap = settings.max_steps_per_epoch()
     if cap is not None:
         limit = cap if limit is None else min(limit, cap)
     run: Any = _run_arrays if isinstance(source, ArraySource) else _run_batches
-    output = run(model, runner, source, listeners, kind, limit)
+    output = run(model, runner, source, listeners, kind, limit, done)
     return model.read_logs(output)
 
 
-def _run_arrays(model: Any, runner: Runner, source: ArraySource, listeners: Any, kind: str, limit: int | None) -> Any:
+def _run_arrays(
+    model: Any, runner: Runner, source: ArraySource, listeners: Any, kind: str, limit: int | None, done: int
+) -> Any:
     backend = model.backend
     pace: Pace = listeners.pace(kind) or listeners.set_pace(kind, Pace(model, listeners, kind))
     order = source.order()
@@ -63,7 +65,6 @@ def _run_arrays(model: Any, runner: Runner, source: ArraySource, listeners: Any,
     many = runner.batches_many and source.on_device
     index = backend.convert_to_tensor(order[: whole * size].reshape(whole, size)) if count and many else None
     output: Any = None
-    done = 0
     while done < count and not model.stop_training:
         batch_count = pace.next(count - done) if many else 1
         listeners.begin_steps(kind, done)
@@ -77,7 +78,7 @@ def _run_arrays(model: Any, runner: Runner, source: ArraySource, listeners: Any,
         done += batch_count
         listeners.end_steps(kind, done - 1, lambda output=output: model.read_logs(output))
     tail = order[whole * size :]
-    if len(tail) and (limit is None or done < limit) and not model.stop_training:
+    if len(tail) and done == whole and (limit is None or done < limit) and not model.stop_training:
         listeners.begin_steps(kind, done)
         output = runner.run(source.gather(tail))
         listeners.end_steps(kind, done, lambda: model.read_logs(output))
@@ -85,11 +86,10 @@ def _run_arrays(model: Any, runner: Runner, source: ArraySource, listeners: Any,
 
 
 def _run_batches(
-    model: Any, runner: Runner, source: IteratorSource, listeners: Any, kind: str, limit: int | None
+    model: Any, runner: Runner, source: IteratorSource, listeners: Any, kind: str, limit: int | None, done: int
 ) -> Any:
     output: Any = None
-    done = 0
-    for batch in itertools.islice(source, limit):
+    for batch in itertools.islice(source, done, limit):
         listeners.begin_steps(kind, done)
         output = runner.run(batch)
         listeners.end_steps(kind, done, lambda output=output: model.read_logs(output))

@@ -415,12 +415,14 @@ class Trainer:
             listeners = CallbackList.of(
                 callbacks, self, verbose=verbose, epochs=epochs, steps=_steps(source, steps_per_epoch), add_history=True
             )
-            listeners.on_train_begin()
+            first_epoch, done = listeners.begin_or_resume(source, initial_epoch)
             logs: dict[str, Any] = {}
-            for epoch in range(initial_epoch, epochs):
-                self.reset_metrics()
+            for epoch in range(first_epoch, epochs):
+                if not done:
+                    self.reset_metrics()
                 listeners.on_epoch_begin(epoch)
-                logs = run_epoch(self, runner, source, listeners, "train", steps_per_epoch)
+                logs = run_epoch(self, runner, source, listeners, "train", steps_per_epoch, done)
+                done = 0
                 if validation is not None and _is_due(epoch, validation_freq):
                     figures = self._evaluate_source(validation, validation_steps, listeners)
                     logs = logs | {f"val_{name}": value for name, value in figures.items()}

@@ -195,6 +195,14 @@ class ArraySource:
         self._epoch += 1
         return np.argsort(words, kind="stable").astype(np.int32)
 
+    def get_state(self) -> dict[str, int]:
+        """What decides the order of the epochs to come."""
+        return {"seed": self._seed, "epoch": self._epoch}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Go on with the epochs that were to come when ``get_state`` returned it."""
+        self._seed, self._epoch = state["seed"], state["epoch"]
+
     def first_batch(self) -> Any:
         """A batch like those to come."""
         size = min(self.batch_size, self.rows)
@@ -236,6 +244,7 @@ class IteratorSource:
         self.backend = backend
         self._iterator: Iterator[Any] | None = None
         self._peeked: list[Any] = []
+        self._drawn = 0
         #: Called with the targets of each batch before they go to the device.
         self.check: Callable[[Any], None] | None = None
         first = next(self._begin(), None)
@@ -274,8 +283,29 @@ class IteratorSource:
         for batch in itertools.chain(peeked, self._begin()):
             if self.check is not None:
                 self.check(batch[1])
+            self._drawn += 1
             yield self._tensors(batch)
-        self._iterator = None
+        self._iterator, self._drawn = None, 0
+
+    def get_state(self) -> dict[str, int]:
+        """How many batches were taken since the iterable began."""
+        return {"drawn": self._drawn}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Pass over the batches that were taken when ``get_state`` returned it.
+
+        Raises:
+            ValueError: there are fewer.
+        """
+        drawn = state["drawn"]
+        passed = sum(1 for _ in itertools.islice(itertools.chain(self._peeked, self._begin()), drawn))
+        if passed < drawn:
+            raise ValueError(
+                f"The data ended early: expected the {drawn} batches that were trained on before, received {passed}. Give the "
+                "same data to go on."
+            )
+        self._peeked = [] if drawn else self._peeked
+        self._drawn = drawn
 
     @property
     def restarts(self) -> bool:
