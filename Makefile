@@ -36,7 +36,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo test lint bench clean
 
-demo: $(addprefix $(STAMPS)/,$(backends))
+demo: $(addprefix $(STAMPS)/,$(backends) demo)
 	$(BIN)/python examples/digits.py --backends $(backends)
 
 test: $(everything)

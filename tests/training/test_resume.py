@@ -171,6 +171,14 @@ def test_a_backup_of_another_model_is_refused(tmp_path: pathlib.Path) -> None:
         model(2).fit(X, np.repeat(Y, 2, 1), verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
 
 
+def test_a_backup_made_on_another_kind_of_data_is_refused(tmp_path: pathlib.Path) -> None:
+    cut_off(tmp_path, model())
+    with pytest.raises(
+        ValueError, match=r"made on another kind of data: .*'seed'.* Pass data of that kind, or delete it"
+    ):
+        model().fit(((X, Y) for _ in range(4)), epochs=4, verbose=0, callbacks=[callbacks.BackupAndRestore(tmp_path)])
+
+
 def test_less_data_than_before_is_an_error(tmp_path: pathlib.Path) -> None:
     def endless(count: int) -> Any:
         return ((X[:8], Y[:8]) for _ in range(count))

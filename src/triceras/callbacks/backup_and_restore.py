@@ -140,6 +140,11 @@ class BackupAndRestore(Callback):
                         f"{self.model.name!r}, received {len(shapes)}; the first difference is "
                         f"{_first_difference(variables, shapes)}. Delete it, or choose another backup_dir."
                     )
+                if set(description["source"]) != set(self._source.get_state()):
+                    raise ValueError(
+                        f"The backup {path} was made on another kind of data: expected arrays or batches as now, received the "
+                        f"place {description['source']}. Pass data of that kind, or delete it."
+                    )
                 for number, variable in enumerate(variables):
                     variable.assign(store[str(number)])
                 self._restore_callbacks(description["callbacks"], store)

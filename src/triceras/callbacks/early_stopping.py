@@ -21,6 +21,8 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: the first epoch that counts.
     """
 
+    state_names = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -42,8 +44,6 @@ class EarlyStopping(MonitorCallback):
         self.stopped_epoch = 0
         self.best_epoch = 0
         self.best_weights: Any = None
-
-    state_names = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.wait = 0

@@ -23,6 +23,8 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: the value to beat first.
     """
 
+    state_names = ("best", "_batches")
+
     def __init__(
         self,
         filepath: Any,
@@ -47,8 +49,6 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError(f"The file's name must end in {ending!r}, received filepath={self.filepath!r}.")
         self._epoch = 0
         self._batches = 0
-
-    state_names = ("best", "_batches")
 
     def wants_batches(self, kind: str) -> bool:
         return kind == "train" and self.save_freq != "epoch"

@@ -32,6 +32,8 @@ class ReduceLROnPlateau(MonitorCallback):
         0.5
     """
 
+    state_names = ("cooldown_counter", "wait", "best")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -57,8 +59,6 @@ class ReduceLROnPlateau(MonitorCallback):
         self.min_lr = min_lr
         self.cooldown_counter = 0
         self.wait = 0
-
-    state_names = ("cooldown_counter", "wait", "best")
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self.best = None
