@@ -48,8 +48,8 @@ class ToyBackend(NumpyBackend):
     def cast(self, x, dtype):
         return toy(super().cast(x, dtype))
 
-    def new_state(self, value, dtype, trainable):
-        return toy(super().new_state(value, dtype, trainable))
+    def new_state(self, value, dtype, trainable, *replicas):
+        return toy(super().new_state(value, dtype, trainable, *replicas))
 
     def write_state(self, state, value):
         return toy(super().write_state(state, value))

@@ -149,6 +149,10 @@ ROWS = [
     *(truth(op, AWKWARD, dtypes=FLOATS) for op in "isnan isinf isfinite isposinf isneginf signbit isreal".split()),
     row("isnan", integers(0, 3, 4), reference=np.isnan),
     row("isfinite", integers(0, 3, 4), reference=np.isfinite),
+    *(
+        row(op, np.array([1 + 2j, complex(1, math.nan), complex(math.nan, 1)], "complex64"), reference=getattr(np, op))
+        for op in "isnan isfinite".split()
+    ),
     row("signbit", integers(-3, 3, 4), reference=np.signbit),
     *(
         row(op, integers(0, 100, 5), integers(0, 100, 5, seed=1), reference=getattr(np, op))

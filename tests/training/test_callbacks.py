@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import operator
 import pathlib
+import pickle
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +17,7 @@ import triceras
 from triceras import callbacks, layers
 from triceras.backends import registry
 from triceras.backends.registry import Backend, backend_scope
+from triceras.callbacks.lazy_logs import LazyLogs
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 3)).astype("float32")
@@ -268,3 +274,76 @@ def test_callbacks_that_need_a_model_say_so(act: Callable[[], object], purpose: 
         ValueError, match=rf"{purpose}: expected one from fit\(.*, received None\. Pass the callback to fit"
     ):
         act()
+
+
+# ---- figures that are read when they are looked at -------------------------------------------------------------------
+
+#: What a callback may do with its figures.
+LOOKS: dict[str, Callable[[Any], object]] = {
+    "item": lambda logs: logs["loss"] == 2.0,
+    "get": lambda logs: logs.get("loss") == 2.0,
+    "missing": lambda logs: logs.get("accuracy", 7) == 7,
+    "in": lambda logs: "loss" in logs,
+    "bool": bool,
+    "length": lambda logs: len(logs) == 1,
+    "list": lambda logs: list(logs) == ["loss"],
+    "items": lambda logs: list(logs.items()) == [("loss", 2.0)],
+    "equal": lambda logs: logs == {"loss": 2.0},
+    "equal from the left": lambda logs: operator.eq({"loss": 2.0}, logs),
+    "unequal": lambda logs: not operator.ne(logs, {"loss": 2.0}),
+    "or": lambda logs: logs | {"a": 1} == {"loss": 2.0, "a": 1},
+    "or from the left": lambda logs: {"a": 1} | logs == {"loss": 2.0, "a": 1},
+    "copy": lambda logs: dict(logs) == {"loss": 2.0} == logs.copy() == copy.copy(logs) == copy.deepcopy(logs),
+    "unpacked": lambda logs: {**logs} == {"loss": 2.0},
+    "keywords": lambda logs: dict(**logs) == {"loss": 2.0},
+    "updated": lambda logs: {}.__or__(logs) == {"loss": 2.0},
+    "json": lambda logs: json.loads(json.dumps(logs)) == {"loss": 2.0},
+    "pickle": lambda logs: pickle.loads(pickle.dumps(dict(logs))) == {"loss": 2.0},
+    "format": lambda logs: "{loss:.1f}".format(**logs) == "2.0" == "{loss:.1f}".format_map(logs),
+    "text": lambda logs: str(logs) == "{'loss': 2.0}",
+    "written": lambda logs: logs.update(a=1) is None and logs == {"loss": 2.0, "a": 1},
+    "set": lambda logs: logs.__setitem__("a", 1) is None and list(logs) == ["loss", "a"],
+    "removed": lambda logs: logs.pop("loss") == 2.0 and not logs,
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_figures_are_read_when_they_are_looked_at(name: str) -> None:
+    reads = []
+    logs = LazyLogs(lambda: reads.append(1) or {"loss": 2.0})
+    assert isinstance(logs, dict)
+    assert not logs.was_read
+    assert LOOKS[name](logs)
+    assert logs.was_read
+    assert reads == [1]
+
+
+def test_nothing_waits_for_the_device(training_backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback that looks at nothing: no figure is read and the device isn't waited for in between."""
+    waits: list[str] = []
+
+    class Silent(callbacks.Callback):
+        batches = 0
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, object] | None = None) -> None:
+            self.batches += 1
+
+    net = model()
+    net.fit(X, Y, epochs=2, batch_size=2, verbose=0)
+    for method in ("block", "to_numpy"):
+        original = getattr(training_backend, method)
+
+        def counted(*args: Any, method: str = method, original: Any = original) -> Any:
+            waits.append(method)
+            return original(*args)
+
+        monkeypatch.setattr(training_backend, method, counted)
+    silent = Silent()
+    net.fit(X, Y, epochs=1, batch_size=2, verbose=0, callbacks=[silent])
+    steps, at_the_end = silent.batches, len(waits)
+    assert steps == -(-len(X) // 2)
+    waits.clear()
+    silent.batches = 0
+    net.fit(np.concatenate([X] * 3), np.concatenate([Y] * 3), epochs=1, batch_size=2, verbose=0, callbacks=[silent])
+    assert silent.batches > 2 * steps
+    assert len(waits) == at_the_end, "the epoch's own figures are all that is read"

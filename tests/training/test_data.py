@@ -9,19 +9,19 @@ import triceras
 from triceras import tree
 from triceras.backends import registry
 from triceras.backends.registry import Backend
-from triceras.training.data.sources import (
-    ArraySource,
-    IteratorSource,
+from triceras.training.data.array_source import ArraySource
+from triceras.training.data.batch_sources import IteratorSource
+from triceras.training.data.batches import (
     Layout,
     as_array,
     is_array_like,
     lists_as_arrays,
-    make_source,
     pack_x_y_sample_weight,
     train_validation_split,
     unpack_x_y_sample_weight,
     weights_by_class,
 )
+from triceras.training.data.sources import make_source
 from triceras.utils import set_random_seed
 
 X = np.arange(20, dtype=np.float32).reshape(10, 2)
@@ -111,8 +111,8 @@ def test_iterators_peek_without_losing_a_batch(backend: Backend) -> None:
     )
     assert source.steps is None
     assert tuple(source.first_batch()[0].shape) == (4, 2)
-    assert [tuple(batch[0].shape) for batch in source] == [(4, 2), (4, 2), (2, 2)]
-    assert list(source) == []
+    assert [tuple(batch[0].shape) for batch, _, _ in source.batches()] == [(4, 2), (4, 2), (2, 2)]
+    assert list(source.batches()) == []
 
 
 def test_iterables_begin_again(backend: Backend) -> None:
@@ -128,7 +128,10 @@ def test_iterables_begin_again(backend: Backend) -> None:
     source = make_source(Again(), None, None, batch_size=None, shuffle=False, class_weight={3: 9.0}, backend=backend)
     assert source.steps == 2
     for _ in range(2):
-        assert [np.asarray(backend.to_numpy(b[2])).tolist() for b in source] == [[1.0, 1.0, 1.0, 9.0], [1.0] * 4]
+        assert [np.asarray(backend.to_numpy(b[2])).tolist() for b, _, _ in source.batches()] == [
+            [1.0, 1.0, 1.0, 9.0],
+            [1.0] * 4,
+        ]
 
 
 def test_what_counts_as_arrays() -> None:

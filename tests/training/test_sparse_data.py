@@ -13,7 +13,8 @@ import triceras
 from triceras import layers, ops
 from triceras.backends import registry
 from triceras.core.errors import SparseError, UnsupportedError
-from triceras.training.data.sources import ArraySource, IteratorSource
+from triceras.training.data.array_source import ArraySource
+from triceras.training.data.batch_sources import IteratorSource
 from triceras.training.data.sparse_rows import SparseRows
 from triceras.utils import set_random_seed
 

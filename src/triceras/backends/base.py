@@ -12,6 +12,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -86,6 +89,15 @@ class Backend:
         With no dtype, Python floats become ``config.floatx()``, Python integers int32, arrays keep theirs.
         """
         raise NotImplementedError
+
+    def to_device(self, x: Any, copy: bool = False) -> Tensor:
+        """A tensor on the device where steps run, of an array or of any framework's tensor; it isn't waited for.
+
+        Args:
+            x: an array or a tensor, wherever it lies.
+            copy: whether the tensor stays as it is when the memory of ``x`` is written to later.
+        """
+        return self.convert_to_tensor(x)
 
     def to_numpy(self, x: Tensor) -> np.ndarray:
         """The values on the host."""
@@ -173,8 +185,13 @@ class Backend:
 
     # ---- state ------------------------------------------------------------------------------------------------------
 
-    def new_state(self, value: Any, dtype: str, trainable: bool) -> Any:
-        """The native thing that holds a variable's value, from an array on the host or a tensor."""
+    def new_state(
+        self, value: Any, dtype: str, trainable: bool, aggregation: str = "none", synchronization: str = "auto"
+    ) -> Any:
+        """The native thing that holds a variable's value, from an array on the host or a tensor.
+
+        ``aggregation`` and ``synchronization`` are as for ``Variable``, for a framework that replicates state by itself.
+        """
         raise NotImplementedError
 
     def read_state(self, state: Any) -> Tensor:
@@ -195,15 +212,29 @@ class Backend:
         """A scope whose new tensors lie on a device named like ``"cpu:0"`` or ``"gpu:1"``."""
         raise NotImplementedError
 
+    def free_memory(self) -> int:
+        """Bytes that are free on the device where steps run."""
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else sys.maxsize
+
     def list_devices(self, device_type: str | None = None) -> list[str]:
         """The devices there are, as ``"cpu:0"``, ``"gpu:0"`` …"""
         raise NotImplementedError
+
+    def profile(self, folder: str) -> AbstractContextManager[Any]:
+        """A scope whose work the framework's profiler traces, into files under a folder where TensorBoard finds them."""
+        raise UnsupportedError(
+            f"The {self.name} backend has no profiler, so it can't trace to {folder!r}. Profile on jax, torch or tensorflow."
+        )
 
     # ---- functions --------------------------------------------------------------------------------------------------
 
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
         """The result of a function with a ``Spec`` for each tensor, without computing; all sizes given are known."""
         raise NotImplementedError
+
+    def run_update(self, update: Callable[[list[Any]], None], gradients: list[Any]) -> None:
+        """Run an optimizer's update of variables, as one kernel where the backend can make one of what a user's code runs."""
+        update(gradients)
 
     def rematerialize(self, function: Callable[[list[Tensor]], list[Tensor]], tensors: list[Tensor]) -> list[Tensor]:
         """``function(tensors)``, computed again for its gradient rather than with its intermediate results kept."""
@@ -213,9 +244,43 @@ class Backend:
         """For ``function(parameters) -> (scalar, auxiliary)``: the scalar, the auxiliary value and the gradients."""
         raise UnsupportedError(f"The {self.name} backend does not differentiate; train on jax, torch or tensorflow.")
 
+    def gradients(self, given: Sequence[Any]) -> list[Any]:
+        """What an optimizer was given for gradients, as it takes them.
+
+        Dense tensors of this backend, or None; and where it is called by one of several replicas that the framework runs, their
+        sums over all of them.
+        """
+        return [g if g is None or isinstance(g, self.tensor_types) else self.convert_to_tensor(g) for g in given]
+
     def no_grad(self) -> AbstractContextManager[Any]:
         """A scope in which nothing is recorded for differentiation."""
         return contextlib.nullcontext()
+
+    def trace(self) -> Any:
+        """What tells where operations run: a tensor made while it had one value can't be used where it isn't equal to that.
+
+        Inside of loops that are traced, of mapped functions and of what is computed again for gradients it is another one.
+        """
+        return None
+
+    def norms(self, tensors: Sequence[Tensor], order: float) -> Tensor:
+        """``(Σ |x|^order)^(1/order)`` over the elements of each of some tensors, or the largest ``|x|`` for infinity.
+
+        Returns:
+            A vector of float32.
+        """
+        total, largest, stack = self.table["sum"], self.table["max"], self.table["stack"]
+        sizes = [self.cast(self.table["abs"](x), "float32") for x in tensors]
+        if order == math.inf:
+            # Maxima pass over NaN under XLA as TensorFlow sets it up (2.21), where 0 / 0 doesn't.
+            lacks = [1 - self.cast(self.table["any"](self.table["isnan"](x)), "float32") for x in sizes]
+            return stack([largest(x) * without_nan / without_nan for x, without_nan in zip(sizes, lacks)])
+        return stack([total(x if order == 1 else x**order) for x in sizes]) ** (1 / order)
+
+    def finite(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Whether each of some floating tensors holds neither NaN nor infinity, a vector of booleans."""
+        every, finite, stack = self.table["all"], self.table["isfinite"], self.table["stack"]
+        return stack([every(finite(x)) for x in tensors])
 
     def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
         """A compiled version of a pure function over nested structures of tensors."""

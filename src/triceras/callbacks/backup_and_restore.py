@@ -44,6 +44,7 @@ class BackupAndRestore(Callback):
     """
 
     runs_last = True
+    writes_files = True
     state_names = ("_batches",)
 
     def __init__(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from triceras.callbacks.run import Run
 
 
 class Callback:
@@ -17,6 +20,8 @@ class Callback:
     state_names: tuple[str, ...] = ()
     #: Whether it is called after those that don't.
     runs_last = False
+    #: Whether it leaves files, or sends figures elsewhere; ``FastDevRun`` runs without those that do.
+    writes_files = False
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
@@ -104,6 +109,12 @@ class Callback:
     def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """After prediction."""
 
+    def on_steps_end(self, kind: str, batch: int) -> None:
+        """After a call of steps of ``"train"`` or ``"test"``, of which ``batch`` was the last.
+
+        Overriding it costs no pace: as many steps as fit in 0.1 s stay one call, and no figures are read for it.
+        """
+
     # ---- what a backup keeps ----------------------------------------------------------------------------------------
 
     def get_state(self) -> dict[str, Any]:
@@ -120,6 +131,9 @@ class Callback:
         return None
 
     # ---- what training asks -----------------------------------------------------------------------------------------
+
+    def adjust(self, run: Run) -> None:
+        """Change what ``fit`` is about to do: its data, how much of it, its callbacks. Called before training begins."""
 
     def wants_batches(self, kind: str) -> bool:
         """Whether it must be called for every batch of ``"train"``, ``"test"`` or ``"predict"``."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
+import copy
 from collections.abc import Callable
 from typing import Any
 
 from triceras import tree
 from triceras.callbacks.callback import Callback
 from triceras.callbacks.history import History
+from triceras.callbacks.lazy_logs import LazyLogs
 from triceras.callbacks.progbar_logger import ProgbarLogger
-
-#: Seconds between two looks at the figures while a progress bar is drawn.
-REFRESH_SECONDS = 0.25
+from triceras.callbacks.run import Run
+from triceras.callbacks.timeline import Timeline, timed
 
 
 class CallbackList(Callback):
@@ -47,7 +47,8 @@ class CallbackList(Callback):
             self.callbacks.append(ProgbarLogger())
         self.callbacks.sort(key=lambda callback: callback.runs_last)
         self._paces: dict[str, Any] = {}
-        self._last_look = 0.0
+        #: Where training notes what its time goes to.
+        self.timeline = Timeline()
         if model is not None:
             self.set_model(model)
         self.set_params(params)
@@ -80,6 +81,24 @@ class CallbackList(Callback):
 
     # ---- what training asks -----------------------------------------------------------------------------------------
 
+    def adjust(self, run: Run) -> None:
+        for callback in self.callbacks:
+            callback.adjust(run)
+
+    def adjusted(self, run: Run) -> Run:
+        """What ``fit`` is to do once the callbacks have changed it, its numbers told to those that stay."""
+        planned = run.epochs, run.steps
+        self.adjust(run)
+        if (run.epochs, run.steps) != planned:
+            run.listeners.set_params(run.listeners.params | {"epochs": run.epochs, "steps": run.steps})
+        return run
+
+    def without(self, unwanted: Callable[[Callback], bool]) -> CallbackList:
+        """The same list without some callbacks."""
+        other = copy.copy(self)
+        other.callbacks = [callback for callback in self.callbacks if not unwanted(callback)]
+        return other
+
     def begin_or_resume(self, source: Any, epoch: int) -> tuple[int, int]:
         """Begin training; returns its first epoch, and how many batches of that are done already."""
         self.on_train_begin()
@@ -99,33 +118,37 @@ class CallbackList(Callback):
         self._paces[kind] = pace
         return pace
 
+    @timed
     def begin_steps(self, kind: str, batch: int) -> None:
         """Before a call of steps of a kind."""
         for callback in self.callbacks:
             getattr(callback, f"on_{kind}_batch_begin")(batch, {})
 
+    @timed
     def end_steps(self, kind: str, batch: int, read: Callable[[], dict[str, Any]] = dict) -> None:
         """After a call of steps of a kind; the figures are read only if a callback needs them now."""
-        if kind == "predict":
-            for callback in self.callbacks:
-                callback.on_predict_batch_end(batch, {})
-            return
-        eager = [c for c in self.callbacks if wants_batches(c, kind)]
-        watching = [c for c in self.callbacks if isinstance(c, ProgbarLogger) and c.draws]
-        logs: dict[str, Any] | None = None
-        if eager:
-            logs = read()
-            for callback in eager:
-                getattr(callback, f"on_{kind}_batch_end")(batch, logs)
-        now = time.monotonic()
-        if watching and now - self._last_look >= REFRESH_SECONDS:
-            self._last_look = now
-            logs = read() if logs is None else logs
-            for callback in watching:
+        logs = LazyLogs(read)
+        for callback in [c for c in self.callbacks if wants_batches(c, kind)]:
+            getattr(callback, f"on_{kind}_batch_end")(batch, logs)
+        for callback in self.callbacks:
+            if isinstance(callback, ProgbarLogger) and callback.passed(kind, batch):
                 callback.advance(kind, batch, logs)
+        if kind != "predict":
+            self.on_steps_end(kind, batch)
+
+    def close(self) -> None:
+        """Leave the terminal as it was, whatever ended the run."""
+        for callback in self.callbacks:
+            if isinstance(callback, ProgbarLogger):
+                callback.close()
+
+    def on_steps_end(self, kind: str, batch: int) -> None:
+        for callback in self.callbacks:
+            callback.on_steps_end(kind, batch)
 
     # ---- the calls themselves ---------------------------------------------------------------------------------------
 
+    @timed
     def _pass_on(self, method: str, *args: Any) -> None:
         for callback in self.callbacks:
             getattr(callback, method)(*args)

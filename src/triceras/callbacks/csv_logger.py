@@ -31,6 +31,8 @@ class CSVLogger(Callback):
         ';'
     """
 
+    writes_files = True
+
     def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename = os.fspath(filename)

@@ -24,6 +24,7 @@ class ModelCheckpoint(MonitorCallback):
     """
 
     state_names = ("best", "_batches")
+    writes_files = True
 
     def __init__(
         self,

@@ -36,6 +36,8 @@ class RemoteMonitor(Callback):
         '/publish/epoch/end/'
     """
 
+    writes_files = True
+
     def __init__(
         self,
         root: str = "http://localhost:9000",

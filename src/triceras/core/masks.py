@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -33,6 +33,18 @@ def set_mask(x: Any, mask: Any) -> None:
         table = mask_table.get()
         if table is not None:
             table[id(x)] = (x, mask)
+
+
+def get_masks(xs: Iterable[Any]) -> list[Any]:
+    """The mask that each of some tensors carries, or None."""
+    return [get_mask(x) for x in xs]
+
+
+def set_masks(xs: Iterable[Any], carried: Iterable[Any]) -> None:
+    """Let tensors carry masks; those whose mask is None stay without."""
+    for x, mask in zip(xs, carried, strict=True):
+        if mask is not None:
+            set_mask(x, mask)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ stateless: ContextVar[Any] = ContextVar("stateless", default=None)
 autocast: ContextVar[str | None] = ContextVar("autocast", default=None)
 #: True while shapes and dtypes are inferred rather than values computed.
 symbolic: ContextVar[bool] = ContextVar("symbolic", default=False)
+#: True inside of what may be traced by itself: loops, branches, mapped functions, what is computed again for gradients.
+apart: ContextVar[bool] = ContextVar("apart", default=False)
 #: The device of new tensors as the user wrote it, or None for the backend's own choice.
 device_name: ContextVar[str | None] = ContextVar("device_name", default=None)
 
@@ -36,6 +38,15 @@ class AutocastScope(_Scope):
     """Floating variables that allow it are read in this dtype; None reads them as stored."""
 
     variable = autocast
+
+
+class ApartScope(_Scope):
+    """Marks the code inside as one that may be traced by itself: its tensors can't be used outside."""
+
+    variable = apart
+
+    def __init__(self) -> None:
+        super().__init__(True)
 
 
 class SymbolicScope(_Scope):

@@ -13,6 +13,7 @@ from triceras import dtype_policies, tree
 from triceras.backends import registry
 from triceras.backends.base import Backend, Tensor
 from triceras.core import dtypes, naming, objects, scopes
+from triceras.core.autograph import left_alone
 from triceras.core.internal import INTERNAL
 from triceras.core.masks import get_mask, mask_table, set_mask, table
 from triceras.graph import infer
@@ -21,7 +22,7 @@ from triceras.graph.operation import Operation
 from triceras.graph.symbol import PLAIN, KerasTensor, any_symbolic
 from triceras.layers.call_plan import CallPlan, build_parameters, call_plan, carries_mask
 from triceras.layers.input_spec import InputSpec, check_inputs
-from triceras.layers.layer_state import LayerState
+from triceras.layers.layer_state import KEEPING_LOSSES, LayerState
 from triceras.layers.remat import RematScope, call_again, current_scope
 from triceras.state.stateless import StatelessScope
 
@@ -53,12 +54,14 @@ def native_class(cls: type, backend: Backend) -> type:
         bases = (cls, backend.layer_mixin) if backend.layer_mixin else (cls,)
         names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "_origin": cls}
         if backend.layer_mixin is not None:
-            names["_native_track"] = backend.layer_mixin._native_track  # type: ignore[attr-defined]
+            for hook in ("_native_track", "_native_names"):
+                names[hook] = getattr(backend.layer_mixin, hook, getattr(cls, hook))
         made = _native_classes[cls, backend] = type(cls.__name__, bases, names)
         made._native_backend = backend  # type: ignore[attr-defined]
     return made
 
 
+@left_alone
 class Layer(LayerState, Operation):
     """Weights and a computation.
 
@@ -267,6 +270,8 @@ class Layer(LayerState, Operation):
         one_tensor = len(args) == 1 and not kwargs and registry.OWNERS.get(type(args[0])) is backend
         if not one_tensor and any_symbolic(args, kwargs):
             return self._symbolic(plan, args, kwargs)
+        if KEEPING_LOSSES and training_context.get() is None:
+            self._forget_losses()
         compute = self._compute if self._called else self._compute_first
         if registry.active() is backend:
             return compute(plan, args, kwargs)
@@ -621,17 +626,19 @@ class Layer(LayerState, Operation):
     # ---- copies -----------------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> Any:
-        state = {
-            k: v for k, v in self.__dict__.items() if k not in ("_backend", "_tracker") and not k.startswith("_self_")
-        }
-        return _restore, (type(self)._origin, self._backend.name), state
+        left_out = ("_backend", "_tracker", "_added_losses")
+        state = {k: v for k, v in self.__dict__.items() if k not in left_out and not k.startswith("_self_")}
+        return _restore, (type(self)._origin, self._backend.name), state | {"_told": self._native_names()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        told = state.pop("_told", {})
         for key, value in state.items():
             object.__setattr__(self, key, value)
         for key, value in state.items():
             if not key.startswith("_"):
                 setattr(self, key, value)
+        for name, variable in told.items():
+            self._native_track(name, variable)
 
 
 def _restore(cls: Any, backend: str) -> Any:

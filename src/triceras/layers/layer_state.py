@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from triceras import initializers, tree
 from triceras.backends import registry
 from triceras.backends.base import Backend, Tensor
 from triceras.core import dtypes, naming, scopes
+from triceras.core.autograph import left_alone
 from triceras.layers.tracking import Tracker
 from triceras.random.seed import SeedGenerator
 from triceras.state.variable import Variable
@@ -21,10 +24,14 @@ _STORES = (
     "_seed_generators",
     "_layers",
     "_metrics",
-    "_added_losses",
 )
 
 
+#: The layers that keep losses of their last call; while there are none, a call needn't look for losses to forget.
+KEEPING_LOSSES: set[weakref.ref[Any]] = set()
+
+
+@left_alone
 class LayerState:
     """What ``Layer`` is made of as far as state goes."""
 
@@ -39,13 +46,14 @@ class LayerState:
     _seed_generators: list[Any]
     _layers: list[Any]
     _metrics: list[Any]
-    _added_losses: list[Any]
+    _added_losses: dict[int, list[Any]]
     _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
     def _start_tracking(self) -> None:
         set_plainly = object.__setattr__
         for store in _STORES:
             set_plainly(self, store, [])
+        set_plainly(self, "_added_losses", {})
         set_plainly(self, "_trainable", True)
         set_plainly(self, "_tracker", Tracker(self._note))
 
@@ -71,6 +79,10 @@ class LayerState:
 
     def _native_track(self, name: str, value: Any) -> None:
         """Tell the framework; its mixin overrides this."""
+
+    def _native_names(self) -> dict[str, Variable]:
+        """What the framework was told of own variables, where a copy of the layer must tell it again; the mixin's to say."""
+        return {}
 
     # ---- variables --------------------------------------------------------------------------------------------------
 
@@ -292,7 +304,9 @@ class LayerState:
             if scope is not None and scope.collect_losses:
                 scope.add_loss(value)
             else:
-                self._added_losses.append(value)
+                # By thread, for a strategy of TensorFlow calls one layer for several replicas in a thread each, by turns.
+                self._added_losses.setdefault(threading.get_ident(), []).append(value)
+                KEEPING_LOSSES.add(weakref.ref(self, KEEPING_LOSSES.discard))
 
     @property
     def losses(self) -> list[Tensor]:
@@ -301,15 +315,19 @@ class LayerState:
         if scope is not None and scope.collect_losses:
             added = list(scope.losses)
         else:
-            added = [loss for layer in self._flatten_layers() for loss in layer._added_losses]
+            here = threading.get_ident()
+            added = [loss for layer in self._flatten_layers() for loss in layer._added_losses.get(here, ())]
         return added + self._weight_penalties()
 
     def _weight_penalties(self) -> list[Tensor]:
         return [v.regularizer(v.value) for v in self.trainable_weights if v.regularizer is not None]
 
-    def _clear_losses(self) -> None:
+    def _forget_losses(self) -> None:
+        """Begin a call from outside: what layers added in the last one is over."""
         for layer in self._flatten_layers():
-            layer._added_losses.clear()
+            layer._added_losses.pop(threading.get_ident(), None)
+            if not layer._added_losses:
+                KEEPING_LOSSES.discard(weakref.ref(layer))
 
 
 def _unique(items: Any) -> list[Any]:

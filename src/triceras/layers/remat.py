@@ -119,7 +119,7 @@ def call_again(f: Callable[..., Any], variables: Iterable[Any], args: Any, kwarg
         for i, tensor in zip(places, tensors, strict=False):
             given[i] = tensor
         current = dict(zip(variables, tensors[len(places) :]))
-        with StatelessScope(collect_losses=True) as scope:
+        with scopes.ApartScope(), StatelessScope(collect_losses=True) as scope:
             scope.values = known | current
             a, k = tree.pack_sequence_as(structure, given)
             outputs = f(*a, **k)

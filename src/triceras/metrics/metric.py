@@ -87,6 +87,7 @@ class Metric:
                 trainable=False,
                 autocast=False,
                 aggregation=aggregation,
+                synchronization="on_read",
                 name=name,
             )
         self._own_variables.append(variable)

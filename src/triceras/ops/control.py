@@ -14,6 +14,7 @@ from typing import Any
 from triceras import tree
 from triceras.backends import registry
 from triceras.backends.base import Backend
+from triceras.core import scopes
 from triceras.ops.calls import SYMBOLIC, common_owner
 from triceras.ops.dispatch import recorded
 from triceras.ops.shape import concatenate
@@ -31,7 +32,7 @@ def backend_of(name: str, *structures: Any) -> Backend:
 def _run(name: str, structures: Any, *args: Any) -> Any:
     """Run a backend's body of the name, active meanwhile for what the functions do."""
     backend = backend_of(name, *structures)
-    with registry.use(backend):
+    with registry.use(backend), scopes.ApartScope():
         return backend.table[name](*args)
 
 

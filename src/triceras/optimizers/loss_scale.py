@@ -32,6 +32,8 @@ class LossScaleOptimizer(Optimizer):
         0.5
     """
 
+    skips_overflow = True
+
     def __init__(
         self,
         inner_optimizer: Any,

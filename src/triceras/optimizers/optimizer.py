@@ -10,6 +10,7 @@ from triceras import initializers, ops
 from triceras.backends import registry
 from triceras.backends.base import Tensor
 from triceras.core import naming, objects
+from triceras.core.autograph import left_alone
 from triceras.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from triceras.optimizers.schedules import LearningRateSchedule
 from triceras.state.stateless import StatelessScope
@@ -28,6 +29,7 @@ _SHARED_ARGUMENTS = (
 )
 
 
+@left_alone
 class Optimizer:
     """Changes variables by their gradients.
 
@@ -52,6 +54,8 @@ class Optimizer:
 
     #: The attributes that ``get_config`` adds to those all optimizers have.
     hyperparameters: tuple[str, ...] = ()
+    #: Whether it leaves steps out whose gradients aren't finite.
+    skips_overflow = False
 
     def __init__(
         self,
@@ -268,13 +272,11 @@ class Optimizer:
         if not self.built and trainable_variables:
             self.build(list(trainable_variables))
         with registry.use(self.backend), self.backend.no_grad():
-            grads = [
-                g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads
-            ]
-            self._apply(grads, trainable_variables, fused=True)
-
-    def _as_tensors(self, grads: Sequence[Any]) -> list[Any]:
-        return [g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads]
+            gradients = self.backend.gradients(grads)
+            if type(self).__module__.startswith("triceras."):
+                self.backend.run_update(lambda g: self._apply(g, trainable_variables, fused=True), gradients)
+            else:  # a rule that the compiler may not know how to compile
+                self._apply(gradients, trainable_variables, fused=True)
 
     def _apply(self, grads: list[Any], trainable_variables: Sequence[Variable] | None, fused: bool) -> None:
         if trainable_variables is None:
@@ -313,12 +315,14 @@ class Optimizer:
             if id(variable) not in self._positions:
                 raise ValueError(
                     f"The optimizer {self.name!r} was built for other variables and doesn't know {variable.path!r}. "
-                    "Make a new optimizer for another model."
+                    "Compile the model again after a layer became trainable; make a new optimizer for another model."
                 )
 
     def _update(self, gradients: list[Tensor], variables: list[Variable], fused: bool) -> None:
         """One whole update: clip, decay, the rule, averages, constraints."""
-        gradients = self._clip([_cast(g, v.stored_dtype) for g, v in zip(gradients, variables, strict=True)])
+        dtype_of = self.backend.dtype_of
+        pairs = zip(gradients, variables, strict=True)
+        gradients = self._clip([g if dtype_of(g) == v.stored_dtype else _cast(g, v.stored_dtype) for g, v in pairs])
         rate = ops.cast(self.learning_rate, "float32")
         self._decay(variables, rate, fused)
         self.prepare_step(rate)
@@ -387,10 +391,7 @@ class Optimizer:
             StatelessScope.over(variables, [*trainable_variables, *optimizer_variables]) as scope,
             registry.use(self.backend),
         ):
-            grads = [
-                g if g is None or registry.owner_of(g) is self.backend else ops.convert_to_tensor(g) for g in grads
-            ]
-            self._apply(grads, self._trainable_variables, fused=False)
+            self._apply(self.backend.gradients(grads), self._trainable_variables, fused=False)
         return scope.current(self._trainable_variables), scope.current(self.variables)
 
     # ---- gradients --------------------------------------------------------------------------------------------------

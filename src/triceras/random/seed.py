@@ -10,9 +10,11 @@ import numpy as np
 from triceras.backends import registry
 from triceras.backends.base import Tensor
 from triceras.core import naming
+from triceras.core.autograph import left_alone
 from triceras.state.variable import Variable
 
 
+@left_alone
 class SeedGenerator:
     """A stream of keys: each draw takes one and moves on.
 

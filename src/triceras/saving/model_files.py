@@ -13,6 +13,7 @@ from typing import Any
 
 from triceras.core import objects
 from triceras.saving.atomic import replacing
+from triceras.saving.orbax_files import checkpoint_in, load_orbax_model, load_orbax_weights
 from triceras.saving.weights import open_hdf5, read_variables, write_variables
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -99,10 +100,10 @@ def _write_folder(path: pathlib.Path, members: dict[str, str], weights: pathlib.
 def load_model(
     filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
-    """Read a model from a ``.keras`` file, onto the active backend.
+    """Read a model from a ``.keras`` file or an Orbax checkpoint, onto the active backend.
 
     Args:
-        filepath: the file.
+        filepath: the file; or the folder of a checkpoint, or that of several, whose last one is read.
         custom_objects: name -> class or function, for what the file names and nobody registered.
         compile: whether to compile it as it was when saved.
         safe_mode: whether code in the file is refused.
@@ -118,6 +119,9 @@ def load_model(
         raise FileNotFoundError(f"There is no file {path}.")
     if path.is_file() and not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is no .keras archive. Files of weights are read with model.load_weights().")
+    checkpoint = checkpoint_in(path)
+    if checkpoint is not None:
+        return load_orbax_model(checkpoint, custom_objects, compile, safe_mode)
     config = json.loads(_read_text(path, CONFIG))
     if not compile:
         config.pop("compile_config", None)
@@ -179,11 +183,11 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-    """Read a model's variables from a ``.weights.h5`` or ``.keras`` file.
+    """Read a model's variables from a ``.weights.h5`` or ``.keras`` file, or its weights from an Orbax checkpoint.
 
     Args:
         model: the model, built.
-        filepath: the file.
+        filepath: the file; or the folder of a checkpoint, or that of several, whose last one is read.
         skip_mismatch: whether parts that don't fit are left as they are, with a warning.
 
     Raises:
@@ -195,7 +199,13 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
     if path.suffix == ".keras":
         _load_weights_of(path, model, skip_mismatch)
         return
+    checkpoint = checkpoint_in(path)
+    if checkpoint is not None:
+        load_orbax_weights(model, checkpoint, skip_mismatch)
+        return
     if not path.name.endswith(".weights.h5"):
-        raise ValueError(f"Weights are read from '.weights.h5' or '.keras' files, received {str(path)!r}.")
+        raise ValueError(
+            f"Weights are read from '.weights.h5' and '.keras' files and Orbax checkpoints, received {str(path)!r}."
+        )
     with open_hdf5(path, "r") as file:
         read_variables(file, model, skip_mismatch)

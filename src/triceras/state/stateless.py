@@ -7,8 +7,10 @@ from typing import Any
 
 from triceras.backends import registry
 from triceras.core import scopes
+from triceras.core.autograph import left_alone
 
 
+@left_alone
 class StatelessScope:
     """Inside, variables have the values of a mapping, and assignments go there instead of to the variables.
 

@@ -10,6 +10,7 @@ import numpy as np
 from triceras.backends import registry
 from triceras.backends.base import Backend, Tensor
 from triceras.core import dtypes, naming, scopes
+from triceras.core.autograph import left_alone
 from triceras.ops.operators import TensorOperators
 
 _AGGREGATIONS = (None, "none", "mean", "sum", "only_first_replica")
@@ -29,6 +30,7 @@ def native_class(cls: type, backend: Backend) -> type:
     return made
 
 
+@left_alone
 class Variable(registry.StateHolder, TensorOperators):
     """A tensor that persists between calls and that training may change.
 
@@ -88,8 +90,12 @@ class Variable(registry.StateHolder, TensorOperators):
         self._dtype = dtypes.standardize_dtype(dtype) if dtype is not None else _dtype_of(value)
         self._dtype = self.backend.canonical(self._dtype)
         with registry.use(self.backend), self.backend.outside_trace():
-            self.state = self.backend.new_state(value, self._dtype, self._trainable)
+            self.state = self._new_state(value)
         self._shape = tuple(int(d) for d in self.state.shape)
+
+    def _new_state(self, value: Any) -> Any:
+        replicas = self._aggregation or "none", self._synchronization or "auto"
+        return self.backend.new_state(value, self._dtype, self._trainable, *replicas)
 
     def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Any:
         if not callable(initializer) or isinstance(initializer, registry.StateHolder):
@@ -303,7 +309,7 @@ class Variable(registry.StateHolder, TensorOperators):
         )
 
     def __reduce__(self) -> Any:
-        state = {key: value for key, value in self.__dict__.items() if key not in ("backend", "state")}
+        state = {key: value for key, value in self.__dict__.items() if key not in ("backend", "state", "_home")}
         return _restore, (type(self)._origin, self.backend.name, np.array(self.numpy()), state)  # type: ignore[attr-defined]
 
     def __copy__(self) -> Variable:
@@ -321,7 +327,7 @@ def _restore(cls: type, backend: str, value: np.ndarray, attributes: dict[str, A
     variable = object.__new__(native_class(cls, owner))
     variable.__dict__.update(attributes)
     variable.backend = owner
-    variable.state = owner.new_state(value, attributes["_dtype"], attributes["_trainable"])
+    variable.state = variable._new_state(value)
     return variable
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+
 from triceras import ops, tree
 from triceras.backends import registry
-from triceras.training.data.sources import ArraySource, IteratorSource
+from triceras.training.data.array_source import ArraySource
+from triceras.training.data.host_rows import HostRows
+from triceras.training.data.sources import Source
 
 
-def watch_labels(model: Any, source: ArraySource | IteratorSource) -> None:
+def watch_labels(model: Any, source: Source) -> None:
     """Check the labels of a source: those of arrays at once, those of batches as they come.
 
     Raises:
@@ -45,6 +49,8 @@ def check_labels(model: Any, y: Any, tensors: bool = False) -> None:
         if wanted is None or target is None or (registry.owner_of(target) is not None and not tensors):
             continue
         classes, ignored = wanted
+        if isinstance(target, HostRows):
+            target = target.read(np.arange(target.shape[0]))
         labels = ops.convert_to_numpy(target)
         if ignored is not None:
             labels = labels[labels != ignored]

@@ -10,7 +10,7 @@ from typing import Any
 
 from triceras.backends import registry
 from triceras.backends.base import StepLoop, why
-from triceras.training.data.sources import Layout, pack_x_y_sample_weight
+from triceras.training.data.batches import Layout, pack_x_y_sample_weight
 from triceras.training.step import STEPS, state_of
 
 _OWN_CODE = str(pathlib.Path(__file__).parents[1])
@@ -130,8 +130,8 @@ class OwnStepRunner(Runner):
         return self._call(batch)
 
     def _groups(self) -> list[Any]:
-        trainable, _, optimizer, metrics = state_of(self.model)
-        other = self.model.non_trainable_variables
+        _, _, optimizer, metrics = state_of(self.model)
+        trainable, other = self.model.trainable_variables, self.model.non_trainable_variables
         return {
             "train": [trainable, other, optimizer, metrics],
             "test": [trainable, other, metrics],

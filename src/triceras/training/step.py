@@ -10,44 +10,63 @@ from collections.abc import Callable
 from typing import Any
 
 from triceras import ops, tree
+from triceras.core import dtypes, masks
 from triceras.random.seed import global_seed_generator
 from triceras.state.stateless import StatelessScope
 from triceras.state.variable import Variable
-from triceras.training.data.sources import Layout
+from triceras.training.data.batches import Layout
+from triceras.training.observer import watching
 
 Step = Callable[[list[Any], list[Any], list[Any]], tuple[list[Any], Any]]
 
 
+def trained_variables(model: Any) -> list[Variable]:
+    """The variables that gradients change: the trainable ones, but for integers, which have none."""
+    return [v for v in model.trainable_variables if v.stored_dtype in (*dtypes.FLOATS, *dtypes.COMPLEX)]
+
+
 def state_of(model: Any) -> tuple[list[Variable], list[Variable], list[Variable], list[Variable]]:
-    """The variables of a model in four lists: trainable, other, the optimizer's, the metrics'."""
-    other = [*model.non_trainable_variables, global_seed_generator().state]
+    """The variables of a model in four lists: those that are trained, other, the optimizer's, the metrics'."""
+    trained = trained_variables(model)
+    known = {id(v) for v in trained}
+    untrained = [v for v in model.trainable_variables if id(v) not in known]
+    other = [*untrained, *model.non_trainable_variables, global_seed_generator().state]
     optimizer = model.optimizer.variables if getattr(model, "optimizer", None) is not None else []
-    return model.trainable_variables, other, list(optimizer), model.metrics_variables
+    return trained, other, list(optimizer), model.metrics_variables
 
 
 def train_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Variable]]:
     """Forward, backward, update, metrics."""
     trainable, other, optimizer_variables, metric_variables = state_of(model)
-    variables = [*trainable, *other, *optimizer_variables, *metric_variables]
+    observers = list(model._observers)
+    observer_variables = [v for observer in observers for v in observer.variables]
+    variables = [*trainable, *other, *optimizer_variables, *metric_variables, *observer_variables]
     rest, count = variables[len(trainable) :], len(trainable)
     backend = model.backend
 
+    @masks.table()
     def step(values: list[Any], constants: list[Any], batch: list[Any]) -> tuple[list[Any], Any]:
         x, y, sample_weight = layout.unflatten(batch)
 
         def scaled_loss(parameters: list[Any]) -> Any:
             with StatelessScope.over(variables, [*parameters, *values[count:]], collect_losses=True) as scope:
-                y_pred = model(x, training=True)
-                loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+                with watching(observers, model, (x, y, sample_weight)):
+                    y_pred = model(x, training=True)
+                    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
+                    for observer in observers:
+                        observer.saw_loss(loss)
                 scaled = model.optimizer.scale_loss(loss)
             # What layers assigned to weights; the others stay the tensors they are, which are updated in place.
             assigned = [None if scope.values[v] is p else scope.values[v] for v, p in zip(trainable, parameters)]
-            return scaled, (loss, y_pred, assigned, scope.current(rest))
+            carried = masks.get_masks(tree.flatten(y_pred))  # what comes out of a derivative carries none
+            return scaled, (loss, y_pred, carried, assigned, scope.current(rest))
 
         if count:
-            _, (loss, y_pred, assigned, rest_values), gradients = backend.value_and_grad(scaled_loss, values[:count])
+            _, results, gradients = backend.value_and_grad(scaled_loss, values[:count])
         else:
-            gradients, (_, (loss, y_pred, assigned, rest_values)) = [], scaled_loss([])
+            gradients, (_, results) = [], scaled_loss([])
+        loss, y_pred, carried, assigned, rest_values = results
+        masks.set_masks(tree.flatten(y_pred), carried)
         trained = [old if new is None else new for old, new in zip(values, assigned)]
         with StatelessScope.over(variables, [*trained, *rest_values]) as scope:
             model.track_loss(loss, x)
@@ -58,6 +77,8 @@ def train_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[V
             )
             if count:
                 with backend.no_grad():
+                    for observer in observers:
+                        observer.update_state(gradients, trainable, model.optimizer)
                     model.optimizer._apply(gradients, trainable, fused=True)
         return scope.current(variables), logs
 
@@ -69,6 +90,7 @@ def test_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Va
     trainable, other, _, metric_variables = state_of(model)
     variables = [*other, *metric_variables]
 
+    @masks.table()
     def step(values: list[Any], constants: list[Any], batch: list[Any]) -> tuple[list[Any], Any]:
         x, y, sample_weight = layout.unflatten(batch)
         with StatelessScope.over([*variables, *trainable], [*values, *constants], collect_losses=True) as scope:

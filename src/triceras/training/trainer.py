@@ -6,6 +6,7 @@ The way of a step: ``fit`` here makes a source of batches (``data/sources.py``),
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from typing import Any
 
@@ -15,28 +16,27 @@ from triceras import ops, optimizers, tree
 from triceras.backends import registry
 from triceras.backends.base import Backend, Tensor
 from triceras.callbacks.callback_list import CallbackList
-from triceras.core import objects, settings
+from triceras.callbacks.run import Run
+from triceras.core import masks, objects, settings
+from triceras.core.autograph import left_alone
 from triceras.graph.symbol import KerasTensor
 from triceras.metrics.reduction import Mean
 from triceras.training import step as steps
 from triceras.training.checks import watch_labels
 from triceras.training.compiled import CompiledLoss, CompiledMetrics
-from triceras.training.data.sources import (
-    ArraySource,
-    IteratorSource,
-    Layout,
-    is_array_like,
-    make_source,
-    train_validation_split,
-    unpack_x_y_sample_weight,
-)
+from triceras.training.data.array_source import ArraySource
+from triceras.training.data.batches import Layout, is_array_like, train_validation_split, unpack_x_y_sample_weight
+from triceras.training.data.sources import Source, make_source
+from triceras.training.data.tables import parts_of_table
 from triceras.training.epoch import predict_batches, run_epoch
+from triceras.training.observer import Observer, observed
 from triceras.training.runner import Runner, make_runner
 
 #: An argument that wasn't given; None is one that was.
 NOT_GIVEN: Any = object()
 
 
+@left_alone
 class Trainer:
     """What makes a layer trainable; ``Model`` mixes it in."""
 
@@ -54,6 +54,8 @@ class Trainer:
         self._compiled_metrics: CompiledMetrics | None = None
         self._loss_tracker: Mean | None = None
         self._runners: dict[Any, Runner] = {}
+        #: What training steps show their gradients to.
+        self._observers: list[Observer] = []
         self._run_eagerly = False
         self._jit_compile: bool | str = "auto"
 
@@ -245,6 +247,7 @@ class Trainer:
             loss = self.compute_loss(x, y, y_pred, sample_weight, training)
         return loss, tuple(scope.current(g) for g in groups)  # type: ignore[return-value]
 
+    @masks.table()
     def compute_loss_and_updates(
         self,
         trainable_variables: Any,
@@ -315,20 +318,22 @@ class Trainer:
 
     # ---- preparation ------------------------------------------------------------------------------------------------
 
-    def _prepare(self, source: ArraySource | IteratorSource, training: bool) -> None:
+    def _prepare(self, source: Source, training: bool) -> None:
         """Build what depends on the shape of a batch: the model, the loss, the metrics, the optimizer. Check the labels."""
         x, y, _ = source.first_batch()
-        if not self.built or self._compiled_loss is None or self._compiled_metrics is None:
+        arguments = self._compile_arguments
+        wanted = arguments.get("metrics"), arguments.get("weighted_metrics")
+        needs_loss = self._compiled_loss is None and arguments.get("loss") is not None
+        needs_metrics = self._compiled_metrics is None and y is not None and any(w is not None for w in wanted)
+        if not self.built or needs_loss or needs_metrics:
             y_pred = self._symbolic_outputs(x)
-            arguments = self._compile_arguments
             names = getattr(self, "output_names", None)
-            if arguments.get("loss") is not None and self._compiled_loss is None:
+            if needs_loss:
                 self._compiled_loss = CompiledLoss(arguments["loss"], arguments.get("loss_weights"), y_pred, names)
-            wanted = arguments.get("metrics"), arguments.get("weighted_metrics")
-            if self._compiled_metrics is None and y is not None and any(w is not None for w in wanted):
+            if needs_metrics:
                 self._compiled_metrics = CompiledMetrics(*wanted, y, y_pred, names)
         if training and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            self.optimizer.build(steps.trained_variables(self))
         watch_labels(self, source)
 
     def _symbolic_outputs(self, x: Any) -> Any:
@@ -344,7 +349,8 @@ class Trainer:
 
     def _runner(self, kind: str, layout: Layout) -> Runner:
         flags = tuple(v.trainable for v in self.variables)  # type: ignore[attr-defined]
-        key = (kind, layout.key, flags, tuple(id(m) for m in self.metrics))
+        observers = tuple(self._observers) if kind == "train" else ()
+        key = (kind, layout.key, flags, tuple(id(m) for m in self.metrics), observers)
         runner = self._runners.get(key)
         if runner is None:
             runner = self._runners[key] = make_runner(self, kind, layout)
@@ -395,44 +401,51 @@ class Trainer:
         """
         self._check_compiled("fit")
         self._check_trains()
-        self.stop_training = False
+        self.stop_training, self._observers = False, []
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = train_validation_split((x, y, sample_weight), validation_split)
-        with registry.use(self._backend):
-            source = make_source(
-                x,
-                y,
-                sample_weight,
-                batch_size=batch_size,
-                shuffle=shuffle,
-                class_weight=class_weight,
-                backend=self._backend,
-            )
+            parts = parts_of_table(x, y, sample_weight, batch_size)
+            (x, y, sample_weight), validation_data = train_validation_split(parts, validation_split)
+        with registry.use(self._backend), contextlib.ExitStack() as opened:
+            options: dict[str, Any] = {"shuffle": shuffle, "class_weight": class_weight, "backend": self._backend}
+            source = make_source(x, y, sample_weight, batch_size=batch_size, **options)
+            opened.callback(source.close)
             self._prepare(source, training=True)
-            runner = self._runner("train", source.layout)
             validation = self._validation_source(validation_data, validation_batch_size or batch_size)
+            if validation is not None:
+                opened.callback(validation.close)
             epochs = epochs if settings.max_epochs() is None else min(epochs, settings.max_epochs() or 0)
             listeners = CallbackList.of(
                 callbacks, self, verbose=verbose, epochs=epochs, steps=_steps(source, steps_per_epoch), add_history=True
             )
-            first_epoch, done = listeners.begin_or_resume(source, initial_epoch)
+            limits = (epochs, initial_epoch, steps_per_epoch, validation_steps, validation_freq)
+            run = listeners.adjusted(Run(source, validation, *limits, listeners))
+            listeners = run.listeners
+            opened.callback(listeners.close)
+            first_epoch, done = listeners.begin_or_resume(run.source, run.initial_epoch)
             logs: dict[str, Any] = {}
-            for epoch in range(first_epoch, epochs):
+            for epoch in range(first_epoch, run.epochs):
                 if not done:
                     self.reset_metrics()
                 listeners.on_epoch_begin(epoch)
-                logs = run_epoch(self, runner, source, listeners, "train", steps_per_epoch, done)
+                runner = self._runner_of_epoch(run.source)
+                logs = run_epoch(self, runner, run.source, listeners, "train", run.steps_per_epoch, done)
                 done = 0
-                if validation is not None and _is_due(epoch, validation_freq):
-                    figures = self._evaluate_source(validation, validation_steps, listeners)
+                if run.validation is not None and _is_due(epoch, run.validation_freq):
+                    figures = self._evaluate_source(run.validation, run.validation_steps, listeners)
                     logs = logs | {f"val_{name}": value for name, value in figures.items()}
                 listeners.on_epoch_end(epoch, logs)
                 if self.stop_training:
                     break
-            if self.optimizer is not None and epochs > initial_epoch:
+            if self.optimizer is not None and run.epochs > run.initial_epoch:
                 self.optimizer.finalize_variable_values(self.trainable_variables)  # type: ignore[attr-defined]
             listeners.on_train_end(logs)
         return listeners.history
+
+    def _runner_of_epoch(self, source: Source) -> Runner:
+        """What runs the epoch to come: callbacks may have frozen layers since the last one, or compiled the model anew."""
+        if not self.optimizer.built or (self._compiled_loss is None and self.loss is not None):
+            self._prepare(source, training=True)
+        return self._runner("train", source.layout)
 
     def _check_trains(self) -> None:
         if not self._backend.trains:
@@ -489,9 +502,11 @@ class Trainer:
             source = make_source(
                 x, y, sample_weight, batch_size=batch_size, shuffle=False, class_weight=None, backend=self._backend
             )
-            self._prepare(source, training=False)
-            listeners = CallbackList.of(callbacks, self, verbose=verbose, epochs=1, steps=_steps(source, steps))
-            figures = self._evaluate_source(source, steps, listeners)
+            with contextlib.closing(source):
+                self._prepare(source, training=False)
+                listeners = CallbackList.of(callbacks, self, verbose=verbose, epochs=1, steps=_steps(source, steps))
+                with contextlib.closing(listeners):
+                    figures = self._evaluate_source(source, steps, listeners)
         if return_dict:
             return figures
         values = list(figures.values())
@@ -525,9 +540,10 @@ class Trainer:
                 self._symbolic_outputs(source.first_batch()[0])
             runner = self._runner("predict", source.layout)
             listeners = CallbackList.of(callbacks, self, verbose=verbose, epochs=1, steps=_steps(source, steps))
-            listeners.on_predict_begin()
-            outputs = predict_batches(runner, source, listeners, steps)
-            listeners.on_predict_end()
+            with contextlib.closing(source), contextlib.closing(listeners):
+                listeners.on_predict_begin()
+                outputs = predict_batches(runner, source, listeners, steps)
+                listeners.on_predict_end()
         return outputs
 
     # ---- single batches ---------------------------------------------------------------------------------------------
@@ -551,7 +567,7 @@ class Trainer:
             source = ArraySource(x, batch_size=2**31 - 1, backend=self._backend)
             if not self.built:
                 self._symbolic_outputs(source.first_batch()[0])
-            output = self._runner("predict", source.layout).run(source.span(0, source.rows))
+            output = self._runner("predict", source.layout).run(source.whole())
             return tree.map_structure(self._backend.to_numpy, output)
 
     def _on_batch(self, kind: str, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool) -> Any:
@@ -561,14 +577,14 @@ class Trainer:
             )
             self._prepare(source, training=kind == "train")
             self.reset_metrics()
-            output = self._runner(kind, source.layout).run(source.span(0, source.rows))
+            output = self._runner(kind, source.layout).run(source.whole())
             figures = self.read_logs(output)
         if return_dict:
             return figures
         values = list(figures.values())
         return values[0] if len(values) == 1 else values
 
-    def read_logs(self, output: Any) -> dict[str, Any]:
+    def read_logs(self, output: Any, kind: str = "test") -> dict[str, Any]:
         """The figures to report as Python floats: what the user's step returned, else the metrics' results."""
         if isinstance(output, dict) and output:
             figures = output
@@ -576,6 +592,8 @@ class Trainer:
             figures = self._results_on_host()
         else:
             figures = self.get_metrics_result()
+        if kind == "train" and self._observers:
+            figures = figures | observed(self)
         return {name: _as_float(ops.convert_to_numpy(value)) for name, value in figures.items()}
 
     def _results_on_host(self) -> dict[str, Any]:
@@ -605,7 +623,7 @@ class Trainer:
             return
         self.compile(**objects.deserialize_keras_object(config))
         if self.built and self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)  # type: ignore[attr-defined]
+            self.optimizer.build(steps.trained_variables(self))
 
     def make_train_function(self, force: bool = False) -> None:
         """Forget the compiled training step, so that the next one is made anew."""
@@ -630,7 +648,7 @@ def _as_float(x: np.ndarray) -> Any:
     return float(x) if x.ndim == 0 else x
 
 
-def _steps(source: ArraySource | IteratorSource, limit: int | None) -> int | None:
+def _steps(source: Source, limit: int | None) -> int | None:
     if source.steps is None:
         return limit
     return source.steps if limit is None else (min(source.steps, limit) if isinstance(source, ArraySource) else limit)

@@ -29,6 +29,12 @@ def flatten(structure: Any) -> list[Any]:
     return optree.tree_leaves(structure, none_is_leaf=True, namespace=NAMESPACE)
 
 
+def flatten_with_structure(structure: Any) -> tuple[list[Any], optree.PyTreeSpec]:
+    """The leaves, in order, and what puts others in their places: specs are equal if structures are."""
+    leaves, spec = optree.tree_flatten(structure, none_is_leaf=True, namespace=NAMESPACE)
+    return leaves, spec
+
+
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     """The leaves, each with the keys and indices that lead to it."""
     paths, leaves, _ = optree.tree_flatten_with_path(structure, none_is_leaf=True, namespace=NAMESPACE)

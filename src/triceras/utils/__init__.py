@@ -19,13 +19,19 @@ from triceras.core.settings import (
 )
 from triceras.graph.symbol import is_keras_tensor
 from triceras.random.seed import set_random_seed
-from triceras.training.data.sources import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from triceras.training.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from triceras.training.data.py_dataset import PyDataset
 from triceras.utils.arrays import normalize, to_categorical
 from triceras.utils.session import clear_session
+
+#: The older name of ``PyDataset``.
+Sequence = PyDataset
 
 __all__ = [
     "CustomObjectScope",
     "Progbar",
+    "PyDataset",
+    "Sequence",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

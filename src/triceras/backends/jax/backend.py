@@ -12,6 +12,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import get_opaque_trace_state
 
 from triceras.backends import registry, sparse, tables
 from triceras.backends.base import Backend, Spec, StepLoop, known_sizes
@@ -107,6 +108,23 @@ class JaxBackend(Backend):
             raise ValueError(f"jax has no string tensors; received an array of strings: {dtypes.STRINGS_AS_NUMBERS}.")
         return jnp.asarray(_host(x), None if dtype is None else dtypes.numpy_dtype(self.canonical(dtype)))
 
+    def to_device(self, x: Any, copy: bool = False) -> jax.Array:
+        if isinstance(x, np.ndarray) and x.dtype.kind in "biufc":
+            return jax.device_put(np.array(x) if copy else x)  # which may go on using the array's memory
+        tensor = self.convert_to_tensor(x)
+        if self.is_sparse(tensor):
+            return tensor
+        if copy and not isinstance(x, jax.Array | np.ndarray):  # those of other frameworks come without a copy
+            tensor = jnp.array(tensor)
+        default = jax.config.jax_default_device or jax.local_devices()[0]  # pyright: ignore[reportAttributeAccessIssue]
+        return tensor if len(tensor.devices()) > 1 or tensor.devices() == {default} else jax.device_put(tensor, default)
+
+    def free_memory(self) -> int:
+        statistics = jax.local_devices()[0].memory_stats() or {}
+        if "bytes_limit" in statistics:
+            return statistics["bytes_limit"] - statistics["bytes_in_use"]
+        return super().free_memory()
+
     def to_numpy(self, x: jax.Array) -> np.ndarray:
         return np.asarray(self.to_dense(x) if self.is_sparse(x) else x)
 
@@ -127,7 +145,9 @@ class JaxBackend(Backend):
     def block(self, x: Any) -> None:
         jax.block_until_ready(x)
 
-    def new_state(self, value: Any, dtype: str, trainable: bool) -> jax.Array:
+    def new_state(
+        self, value: Any, dtype: str, trainable: bool, aggregation: str = "none", synchronization: str = "auto"
+    ) -> jax.Array:
         # A copy: JAX may alias host memory, and a compiled step gives its inputs' memory away.
         native = dtypes.numpy_dtype(self.canonical(dtype))
         if isinstance(value, jax.Array):
@@ -148,6 +168,9 @@ class JaxBackend(Backend):
         devices = [*jax.devices("cpu")] if jax.default_backend() == "cpu" else [*jax.devices("cpu"), *jax.devices()]
         names = [f"{device.platform}:{device.id}" for device in devices]
         return [name for name in names if device_type in (None, name.partition(":")[0])]
+
+    def profile(self, folder: str) -> AbstractContextManager[Any]:
+        return jax.profiler.trace(folder)
 
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
         shapes = [self._stand_in(s) for s in specs]
@@ -172,6 +195,9 @@ class JaxBackend(Backend):
 
     def rematerialize(self, function: Callable[..., Any], tensors: list[Any]) -> list[Any]:
         return jax.checkpoint(function)(tensors)
+
+    def trace(self) -> Any:
+        return get_opaque_trace_state()
 
     def compile(self, function: Callable[..., Any], *, jit: bool = True) -> Callable[..., Any]:
         return jax.jit(function) if jit else function

@@ -9,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from triceras.backends.jax.varying import varying_alike
+
 
 def _while_loop(cond: Callable[..., Any], body: Callable[..., Any], values: Any, limit: int | None) -> Any:
     if limit is None:
@@ -24,11 +26,13 @@ def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) ->
 
 
 def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse: bool, unroll: Any) -> Any:
-    return jax.lax.scan(f, init, xs, length, reverse, unroll)
+    return jax.lax.scan(f, varying_alike(init, xs), xs, length, reverse, unroll)
 
 
 def _custom_gradient(f: Callable[..., Any], plain: Callable[..., Any] | None = None) -> Callable[..., Any]:
     def body(*args: Any, **kwargs: Any) -> Any:
+        args = varying_alike(args)
+
         @jax.custom_gradient
         def function(*inner: Any) -> Any:
             value, grad = f(*inner, **kwargs)

@@ -10,13 +10,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from triceras.backends.jax.varying import varying_alike
+
 _SCATTER = {None: "set", "add": "add", "max": "max", "min": "min"}
 
 
 @functools.partial(jax.jit, static_argnums=3)
 def _scatter_into(inputs: jax.Array, indices: jax.Array, updates: jax.Array, reduction: str | None = None) -> jax.Array:
     if reduction == "mul":
-        return _multiplied(inputs, indices, updates)
+        return _multiplied(*varying_alike((inputs, indices, updates)))
     return getattr(inputs.at[_places(indices)], _SCATTER[reduction])(updates)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from triceras.backends.jax.varying import varying_alike
 from triceras.core import dtypes
 
 
@@ -34,7 +35,7 @@ _binary.defvjp(lambda target, logits: (_binary(target, logits), (target, logits)
 
 @jax.jit
 def _sigmoid_crossentropy(target: jax.Array, logits: jax.Array) -> jax.Array:
-    return _binary(*jnp.broadcast_arrays(target, logits))
+    return _binary(*varying_alike(jnp.broadcast_arrays(target, logits)))
 
 
 @jax.jit
@@ -71,7 +72,7 @@ _sparse.defvjp(_sparse_forward, _sparse_backward)
 
 @jax.jit
 def _sparse_softmax_crossentropy(target: jax.Array, logits: jax.Array) -> jax.Array:
-    return _sparse(target.astype(jnp.int32), logits)
+    return _sparse(*varying_alike((target.astype(jnp.int32), logits)))
 
 
 _NAMES = "relu elu selu celu gelu sigmoid log_sigmoid silu softplus softmax log_softmax".split()

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from triceras.backends.jax.varying import varying_alike
 from triceras.core import settings
 from triceras.core.shapes import normalize_axes, parameter_shape
 
@@ -68,7 +69,7 @@ _standardize.defvjp(_forward, _backward)
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _over(x: Any, gamma: Any, beta: Any, axes: tuple[int, ...], epsilon: float, centered: bool) -> Any:
     gamma, beta = (None if p is None else p.reshape(parameter_shape(x.shape, axes, p.shape)) for p in (gamma, beta))
-    results: Any = _standardize(x, gamma, beta, axes, epsilon, centered)
+    results: Any = _standardize(*varying_alike((x, gamma, beta)), axes, epsilon, centered)
     return results[0]
 
 
@@ -125,7 +126,7 @@ def _batch_norm(x: jax.Array, gamma: Any, beta: Any, axis: int, epsilon: float) 
     others = tuple(i for i in range(x.ndim) if i != axis)
     shape = tuple(x.shape[axis] if i == axis else 1 for i in range(x.ndim))
     gamma, beta = (None if p is None else p.reshape(shape) for p in (gamma, beta))
-    results: Any = _by_batch(x, gamma, beta, others, epsilon)
+    results: Any = _by_batch(*varying_alike((x, gamma, beta)), others, epsilon)
     y, mean, variance = results
     return y, mean.reshape(-1).astype(x.dtype), variance.reshape(-1).astype(x.dtype)
 

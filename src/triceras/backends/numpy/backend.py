@@ -56,6 +56,9 @@ class NumpyBackend(Backend):
     def convert_to_tensor(self, x: Any, dtype: str | None = None) -> np.ndarray:
         return array(x, dtype)
 
+    def to_device(self, x: Any, copy: bool = False) -> np.ndarray:
+        return np.array(array(x)) if copy else array(x)
+
     def to_numpy(self, x: np.ndarray) -> np.ndarray:
         return np.asarray(x)
 
@@ -68,7 +71,9 @@ class NumpyBackend(Backend):
     def dtype_of(self, x: np.ndarray) -> str:
         return dtypes.standardize_dtype(x.dtype)
 
-    def new_state(self, value: Any, dtype: str, trainable: bool) -> np.ndarray:
+    def new_state(
+        self, value: Any, dtype: str, trainable: bool, aggregation: str = "none", synchronization: str = "auto"
+    ) -> np.ndarray:
         return np.array(array(value, dtype))
 
     def write_state(self, state: np.ndarray, value: Any) -> np.ndarray:

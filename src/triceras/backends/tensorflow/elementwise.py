@@ -211,7 +211,15 @@ def _floating(test: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x: test(x) if x.dtype.is_floating else tf.zeros_like(x, tf.bool)
 
 
+def _either_part(test: Callable[[tf.Tensor], tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The same, true of complex numbers of which it is of a part."""
+    plain = _floating(test)
+    return lambda x: tf.logical_or(test(tf.math.real(x)), test(tf.math.imag(x))) if x.dtype.is_complex else plain(x)
+
+
 def _isfinite(x: tf.Tensor) -> tf.Tensor:
+    if x.dtype.is_complex:
+        return tf.logical_and(tf.math.is_finite(tf.math.real(x)), tf.math.is_finite(tf.math.imag(x)))
     return tf.math.is_finite(x) if x.dtype.is_floating else tf.ones_like(x, tf.bool)
 
 
@@ -296,8 +304,8 @@ TABLE = {name: getattr(tf.math, name) for name in _MATH} | {
     "logical_or": tf.logical_or,
     "logical_xor": tf.math.logical_xor,
     "logical_not": tf.logical_not,
-    "isnan": _floating(tf.math.is_nan),
-    "isinf": _floating(tf.math.is_inf),
+    "isnan": _either_part(tf.math.is_nan),
+    "isinf": _either_part(tf.math.is_inf),
     "isfinite": _isfinite,
     "isposinf": _floating(lambda x: x == math.inf),
     "isneginf": _floating(lambda x: x == -math.inf),

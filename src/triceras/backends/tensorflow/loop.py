@@ -64,7 +64,7 @@ class TensorFlowLoop(StepLoop):
             write(values, tf.while_loop(lambda i, _: i < stop, body, (start, values))[1])
 
         self._functions = {"one": one, "many": many}
-        self._jit = jit
+        self._jit = False if self._is_mirrored(states) else jit
         self._compiled: dict[str, Any] = {}
 
     def run(self, batch: list[Any]) -> Any:
@@ -78,6 +78,18 @@ class TensorFlowLoop(StepLoop):
         if function is None:
             function = self._compiled[name] = self._compile(self._functions[name], args)
         return function(*args)
+
+    @staticmethod
+    def _is_mirrored(states: Sequence[Any]) -> bool:
+        """Whether variables lie on several devices, which a program of XLA can't reach; a step here runs on the first."""
+        mirrored = any(isinstance(state, tf.distribute.DistributedValues) for state in states)
+        if mirrored:
+            warnings.warn(
+                "The model's variables are mirrored over the devices of a tf.distribute strategy. Its steps run on the first "
+                "one and write all copies; to divide the work, run a step of your own by strategy.run().",
+                stacklevel=2,
+            )
+        return mirrored
 
     def _warn_if_asked_for_xla(self) -> None:
         if self._jit:

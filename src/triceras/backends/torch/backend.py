@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import torch
+from torch._C._functorch import get_dynamic_layer_stack_depth  # nothing public tells (torch 2.13)
 
 from triceras import tree
 from triceras.backends import registry, sparse, tables
@@ -40,6 +42,7 @@ class TorchBackend(Backend):
     tensor_types = (torch.Tensor,)
     variable_mixin = VariableMixin
     layer_mixin = LayerMixin
+    _copies: Any = None
     seed_dtype = "int64"
     optimizer_kernels = OPTIMIZER_KERNELS
     updates_in_place = True
@@ -105,6 +108,29 @@ class TorchBackend(Backend):
             x = _from_numpy(x)
         return x.to(device=device(), dtype=None if dtype is None else DTYPES[dtype])
 
+    def to_device(self, x: Any, copy: bool = False) -> torch.Tensor:
+        tensor = x if isinstance(x, torch.Tensor) else registry.adopt(x, self, torch.from_dlpack)
+        tensor = _from_numpy(tensor) if isinstance(tensor, np.ndarray) else tensor
+        target = torch.device(device())
+        if tensor.device.type == target.type:
+            return tensor.clone() if copy else tensor
+        if target.type != "cuda" or self.is_sparse(tensor):
+            return tensor.to(target)
+        return self._copied_beside(tensor, target)
+
+    def _copied_beside(self, tensor: torch.Tensor, target: torch.device) -> torch.Tensor:
+        """A copy on the GPU made while its steps run, from memory that the GPU reads by itself."""
+        if self._copies is None:
+            self._copies = torch.cuda.Stream(target)
+        with torch.cuda.stream(self._copies):
+            copied = tensor.pin_memory().to(target, non_blocking=True)
+        self._copies.synchronize()
+        copied.record_stream(torch.cuda.default_stream(target))
+        return copied
+
+    def free_memory(self) -> int:
+        return torch.cuda.mem_get_info()[0] if device().startswith("cuda") else super().free_memory()
+
     def to_numpy(self, x: torch.Tensor) -> np.ndarray:
         x = (x.to_dense() if self.is_sparse(x) else x).detach().cpu().resolve_conj().resolve_neg()
         if x.dtype == torch.bfloat16:
@@ -121,7 +147,9 @@ class TorchBackend(Backend):
     def dtype_of(self, x: torch.Tensor) -> str:
         return NAMES[x.dtype]
 
-    def new_state(self, value: Any, dtype: str, trainable: bool) -> torch.Tensor:
+    def new_state(
+        self, value: Any, dtype: str, trainable: bool, aggregation: str = "none", synchronization: str = "auto"
+    ) -> torch.Tensor:
         value = self.convert_to_tensor(value, dtype).detach().clone(memory_format=torch.contiguous_format)
         is_parameter = trainable and (value.is_floating_point() or value.is_complex())
         return torch.nn.Parameter(value) if is_parameter else value
@@ -137,6 +165,9 @@ class TorchBackend(Backend):
     def list_devices(self, device_type: str | None = None) -> list[str]:
         names = ["cpu:0", *(f"gpu:{i}" for i in range(torch.cuda.device_count()))]
         return [name for name in names if device_type in (None, name.partition(":")[0])]
+
+    def profile(self, folder: str) -> AbstractContextManager[Any]:
+        return torch.profiler.profile(on_trace_ready=torch.profiler.tensorboard_trace_handler(folder))
 
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
         # The fake mode rather than the meta device: an op that mixes in a constant from the CPU is no error there.
@@ -177,6 +208,19 @@ class TorchBackend(Backend):
         # is an exception in the middle of an op, which would be reported as that op's.
         with set_checkpoint_early_stop(False):
             return checkpoint(function, tensors, use_reentrant=False, preserve_rng_state=False)
+
+    def trace(self) -> Any:
+        return get_dynamic_layer_stack_depth()
+
+    def norms(self, tensors: Sequence[Any], order: float) -> Any:
+        return torch.stack(torch._foreach_norm(list(tensors), order, dtype=torch.float32))
+
+    def finite(self, tensors: Sequence[Any]) -> Any:
+        # Extremes are NaN where an element is, and take one kernel where `isfinite` takes five.
+        plain = [torch.view_as_real(x) if x.is_complex() else x for x in tensors]
+        widest = functools.reduce(torch.promote_types, (x.dtype for x in plain))
+        ends = torch.stack([end.to(widest) for x in plain for end in torch.aminmax(x)])
+        return torch.amax(ends.abs().view(-1, 2), 1) < math.inf
 
     def no_grad(self) -> AbstractContextManager[Any]:
         return torch.no_grad()

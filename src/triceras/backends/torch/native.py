@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
+
+from triceras import tree
 
 
 class VariableMixin:
     """Lets a variable stand wherever torch takes a tensor."""
 
     value: Any
+    #: The parameters or buffers of the module that it belongs to, and its name there.
+    _home: tuple[dict[str, Any], str] | None = None
+
+    @property
+    def state(self) -> torch.Tensor:
+        """The tensor it holds: the module's, so that what torch puts into its place there is what the layer computes with."""
+        home = self._home
+        return self.__dict__["state"] if home is None else home[0][home[1]]
+
+    @state.setter
+    def state(self, tensor: torch.Tensor) -> None:
+        home = self._home
+        if home is None:
+            self.__dict__["state"] = tensor
+        else:
+            home[0][home[1]] = tensor
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -24,25 +43,75 @@ class VariableMixin:
         return func(*map(unwrap, args), **{key: unwrap(value) for key, value in (kwargs or {}).items()})
 
 
+@functools.cache
+def _with_hooks(cls: Any) -> type:
+    """A layer's class whose calls go the way of a module's, around which hooks run; others don't pay for looking for some."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        is_symbolic = any(hasattr(x, "record_history") for x in tree.flatten((args, kwargs)))
+        return (cls.__call__ if is_symbolic else torch.nn.Module.__call__)(self, *args, **kwargs)
+
+    ways = {"__call__": call, "forward": cls.__call__, "_origin": cls._origin, "_has_hooks": True}
+    names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+    return type(cls.__name__, (cls,), names | ways)
+
+
+def _hooking(name: str) -> Any:
+    register = getattr(torch.nn.Module, name)
+
+    @functools.wraps(register)
+    def registered(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self._has_hooks:
+            self.__class__ = _with_hooks(type(self))
+        return register(self, *args, **kwargs)
+
+    return registered
+
+
 class LayerMixin(torch.nn.Module):
     """Makes a layer a ``torch.nn.Module``: its variables are parameters and buffers, its sublayers modules."""
+
+    _has_hooks = False
 
     def _native_track(self, name: str, value: Any) -> None:
         """Register a tracked attribute with the module."""
         if isinstance(value, VariableMixin):
             state = value.state  # type: ignore[attr-defined]
-            registry = self._parameters if isinstance(state, torch.nn.Parameter) else self._buffers
+            registry: dict[str, Any] = self._parameters if isinstance(state, torch.nn.Parameter) else self._buffers
             registry[name] = state
+            if value._home is None:  # one variable may belong to several layers
+                value._home = registry, name
             if registry is self._buffers:
                 self._non_persistent_buffers_set.discard(name)
         elif isinstance(value, torch.nn.Module):
             self._modules[name] = value
+
+    def _native_names(self) -> dict[str, Any]:
+        """Names and variables, for a copy's parameters and buffers to be the tensors of its own variables."""
+        owners = {id(v.state): v for v in self._own_variables()}  # type: ignore[attr-defined]
+        held = self._parameters | self._buffers
+        return {name: owners[id(tensor)] for name, tensor in held.items() if id(tensor) in owners}
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(type(self), name, None)
         if isinstance(found, property) and found.fget is not None:
             return found.fget(self)  # it raised an AttributeError, which says more than "no attribute" would
         return super().__getattr__(name)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """What ``to()``, ``double()``, ``cpu()`` and the like come to: variables follow in dtype, seeds to the device."""
+        super()._apply(fn, recurse)
+        for variable in self._own_variables():  # type: ignore[attr-defined]
+            variable._dtype = str(variable.state.dtype).removeprefix("torch.")
+        for generator in self._seed_generators:  # type: ignore[attr-defined]
+            generator.state.state = fn(generator.state.state)
+        getattr(self, "_runners", {}).clear()  # a model's steps were captured for the tensors of before
+        return self
+
+    register_forward_pre_hook = _hooking("register_forward_pre_hook")
+    register_forward_hook = _hooking("register_forward_hook")
+    register_full_backward_pre_hook = _hooking("register_full_backward_pre_hook")
+    register_full_backward_hook = _hooking("register_full_backward_hook")
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Call the layer."""

@@ -247,11 +247,19 @@ def _by_torch(x: Tensor) -> bool:
     return x.is_cuda or (immediate(x) and x.numel() > 0)
 
 
+def _weights(*weights: Tensor) -> list[Tensor]:
+    """Weights as torch's functions take them; on a GPU in one piece, as cuDNN would copy them at every call otherwise."""
+    if not weights[0].is_cuda:
+        return [w.contiguous() for w in weights]
+    pieces = torch.cat([w.reshape(-1) for w in weights]).split([w.numel() for w in weights])
+    return [piece.view(w.shape) for piece, w in zip(pieces, weights, strict=True)]
+
+
 def lstm(x: Tensor, h: Tensor, c: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Any = None) -> Any:
     """See ``ops/recurrent.py``."""
     if _by_torch(x):
-        weights = [kernel.t().contiguous(), recurrent_kernel.t().contiguous()]
-        weights += [] if bias is None else [bias, torch.zeros_like(bias)]
+        biases = [] if bias is None else [bias, torch.zeros_like(bias)]
+        weights = _weights(kernel.t(), recurrent_kernel.t(), *biases)
         y, _, c = torch.lstm(x, (h[None], c[None]), weights, bias is not None, 1, 0.0, True, False, False)
         return y, c[0]
     # oneDNN takes no empty batch.
@@ -269,9 +277,8 @@ def gru(x: Tensor, h: Tensor, kernel: Tensor, recurrent_kernel: Tensor, bias: Te
     if _by_torch(x):
         # torch has the reset gate before the update gate.
         split = [p.split(h.shape[1], -1) for p in (kernel, recurrent_kernel, bias, recurrent_bias)]
-        weights = [torch.cat((r, z, n), -1) for z, r, n in split]
-        weights[:2] = [w.t().contiguous() for w in weights[:2]]
-        return torch.gru(x, h[None], weights, True, 1, 0.0, True, False, False)[0]
+        w, u, *biases = (torch.cat((r, z, n), -1) for z, r, n in split)
+        return torch.gru(x, h[None], _weights(w.t(), u.t(), *biases), True, 1, 0.0, True, False, False)[0]
     return _gru_loop(_projected(x, kernel, bias), h, recurrent_kernel, recurrent_bias)[0]
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
+from triceras.core.autograph import left_alone
 
 
+@left_alone
 class LearningRateSchedule:
     """A learning rate for each step: called with the number of updates done, returns a scalar.
 
