@@ -212,6 +212,10 @@ class Backend:
         """A scope whose new tensors lie on a device named like ``"cpu:0"`` or ``"gpu:1"``."""
         raise NotImplementedError
 
+    def handover_bytes(self) -> int:
+        """Up to which size batches go to the device together: there, handing over takes longer than copying."""
+        return 1 << 18
+
     def free_memory(self) -> int:
         """Bytes that are free on the device where steps run."""
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else sys.maxsize

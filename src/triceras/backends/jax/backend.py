@@ -119,6 +119,9 @@ class JaxBackend(Backend):
         default = jax.config.jax_default_device or jax.local_devices()[0]  # pyright: ignore[reportAttributeAccessIssue]
         return tensor if len(tensor.devices()) > 1 or tensor.devices() == {default} else jax.device_put(tensor, default)
 
+    def handover_bytes(self) -> int:
+        return super().handover_bytes() if jax.default_backend() == "cpu" else 1 << 24
+
     def free_memory(self) -> int:
         statistics = jax.local_devices()[0].memory_stats() or {}
         if "bytes_limit" in statistics:

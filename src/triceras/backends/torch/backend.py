@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -128,6 +129,9 @@ class TorchBackend(Backend):
         copied.record_stream(torch.cuda.default_stream(target))
         return copied
 
+    def handover_bytes(self) -> int:
+        return 1 << 24 if device().startswith("cuda") else super().handover_bytes()
+
     def free_memory(self) -> int:
         return torch.cuda.mem_get_info()[0] if device().startswith("cuda") else super().free_memory()
 
@@ -206,8 +210,13 @@ class TorchBackend(Backend):
 
         # Draws come from counters that the function is given: there is no state of torch's generator to keep. The early stop
         # is an exception in the middle of an op, which would be reported as that op's.
+        context = contextvars.copy_context()
+
+        def call(tensors: list[Any]) -> list[Any]:  # again for a GPU in autograd's own thread, where no scope is open
+            return context.copy().run(function, tensors)
+
         with set_checkpoint_early_stop(False):
-            return checkpoint(function, tensors, use_reentrant=False, preserve_rng_state=False)
+            return checkpoint(call, tensors, use_reentrant=False, preserve_rng_state=False)
 
     def trace(self) -> Any:
         return get_dynamic_layer_stack_depth()

@@ -9,6 +9,7 @@ import torch
 from torch._C._functorch import is_batchedtensor  # nothing public tells (torch 2.13)
 
 from triceras import tree
+from triceras.backends import registry
 
 
 def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -52,7 +53,8 @@ class _CustomGradient(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Any) -> Any:
-        gradients = ctx.grad(*upstream)
+        with registry.use(registry.get_backend("torch")):  # autograd has a thread of its own for each GPU
+            gradients = ctx.grad(*upstream)
         gradients = tuple(gradients) if isinstance(gradients, list | tuple) else (gradients,)
         return None, None, *gradients, *(None,) * (ctx.count - len(gradients))
 

@@ -21,8 +21,6 @@ from triceras.training.data.sparse_rows import SparseRows
 AHEAD = 2
 #: Seconds that a thread is waited for when nothing more is wanted of it.
 PATIENCE = 10.0
-#: Batches go to the device together up to this size: there, handing over takes longer than copying.
-JOINED_BYTES = 256 * 1024
 #: How many batches go to the device together, at most.
 JOINED_BATCHES = 32
 
@@ -161,7 +159,7 @@ class _Buffer:
         self._backend = backend
         self._pattern = pattern
         size = sum(math.prod(shape) * dtype.itemsize for shape, dtype in pattern or ())
-        self._most = min(together, JOINED_BATCHES, JOINED_BYTES // size) if size else 1
+        self._most = min(together, JOINED_BATCHES, backend.handover_bytes() // size) if size else 1
         self._arrays: list[np.ndarray] = []
         self._index: Any = None
         self.count = 0
