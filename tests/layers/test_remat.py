@@ -102,7 +102,7 @@ def _bytes_on_torch(mode: str | None) -> int:
         model = _stack(mode)
         parameters = {p.data_ptr() for p in model.parameters()}
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
-            model(torch.ones(512, 64)).sum()
+            model(ops.ones((512, 64))).sum()
     return sum(size for pointer, size in kept.items() if pointer not in parameters)
 
 

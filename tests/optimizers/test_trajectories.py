@@ -133,7 +133,7 @@ def test_fused_kernel_in_a_captured_step(row: Any) -> None:
 
     from triceras.backends import registry
 
-    with registry.backend_scope("torch"):
+    with registry.backend_scope("torch") as backend:
         optimizer, variables = _make(row)
         eager, eager_variables = _make(row)
         everything = [*variables, *optimizer.variables]
@@ -144,10 +144,10 @@ def test_fused_kernel_in_a_captured_step(row: Any) -> None:
             return scope.current(everything)
 
         values = [v.stored_value.detach().clone() for v in everything]
-        first = [torch.tensor(g) for g in GRADIENTS[0]]
+        first = [backend.convert_to_tensor(g) for g in GRADIENTS[0]]
         captured = make_fx(step)([v.clone() for v in values], first)
         for gradients in GRADIENTS[:5]:
-            values = captured(values, [torch.tensor(g) for g in gradients])
+            values = captured(values, [backend.convert_to_tensor(g) for g in gradients])
             eager.apply(gradients, eager_variables)
         _same(values, _state(eager, eager_variables), rtol=1e-6, atol=1e-6)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -210,13 +209,8 @@ class TorchBackend(Backend):
 
         # Draws come from counters that the function is given: there is no state of torch's generator to keep. The early stop
         # is an exception in the middle of an op, which would be reported as that op's.
-        context = contextvars.copy_context()
-
-        def call(tensors: list[Any]) -> list[Any]:  # again for a GPU in autograd's own thread, where no scope is open
-            return context.copy().run(function, tensors)
-
         with set_checkpoint_early_stop(False):
-            return checkpoint(call, tensors, use_reentrant=False, preserve_rng_state=False)
+            return checkpoint(function, tensors, use_reentrant=False, preserve_rng_state=False)
 
     def trace(self) -> Any:
         return get_dynamic_layer_stack_depth()

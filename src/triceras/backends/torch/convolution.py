@@ -104,6 +104,8 @@ def _pooled(
         copied |= any(size + 2 * pair[0] < w for size, pair, w in zip(x.shape[2:], pads, window, strict=True))
     if not copied:
         before = [pair[0] for pair in pads]
+        if average and x.is_cuda and any(before):
+            x = x.contiguous()  # with its channels last and padding, CUDA's kernel gives a wrong gradient (torch 2.11)
         y = (
             _AVERAGE[rank](x, window, strides, before, any(odd), count_include_pad=False)
             if average

@@ -165,13 +165,19 @@ def _written(x: torch.Tensor, starts: list[int], block: torch.Tensor, axis: int 
     return torch.slice_scatter(x, inner, axis, start, stop)
 
 
+def _sortable(x: torch.Tensor) -> torch.Tensor:
+    """The same numbers; on a GPU, where a NaN that is negative would come first, each NaN a positive one."""
+    return torch.where(x.isnan(), torch.nan, x) if x.is_cuda and x.is_floating_point() else x
+
+
 def _sort(x: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
+    x = _sortable(x)
     return torch.sort(x.reshape(-1) if axis is None else x, dim=-1 if axis is None else axis)[0]
 
 
 def _argsort(x: torch.Tensor, axis: int | None = -1) -> torch.Tensor:
     x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
-    return torch.argsort(x, dim=axis, stable=True).to(torch.int32)
+    return torch.argsort(_sortable(x), dim=axis, stable=True).to(torch.int32)
 
 
 def _top_k(x: torch.Tensor, k: int, sorted: bool = True) -> tuple[torch.Tensor, torch.Tensor]:

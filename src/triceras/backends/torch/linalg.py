@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +23,7 @@ def _affine(x: torch.Tensor, kernel: torch.Tensor, bias: torch.Tensor) -> torch.
         if x.dim() == 2:
             return torch.addmm(bias, x, kernel)
         return torch.addmm(bias, x.flatten(0, -2), kernel).view(*x.shape[:-1], kernel.shape[1])
-    return torch.add(_matmul(x, kernel), bias)
+    return torch.add(_integers_on_host(_matmul)(x, kernel), bias)
 
 
 def _contract(x: torch.Tensor, kernel: torch.Tensor, bias: Any, summed: int) -> Any:
@@ -58,10 +59,28 @@ def _einsum(operands: Sequence[torch.Tensor], subscripts: str) -> torch.Tensor:
     return torch.einsum(subscripts, *operands)
 
 
+def _integers_on_host(body: Callable[..., Any]) -> Callable[..., Any]:
+    """A product that the host computes for integers on a GPU, for which torch (2.13) has no kernels there."""
+
+    def moved(x: Any, device: Any) -> Any:
+        if isinstance(x, list | tuple) and any(isinstance(item, torch.Tensor) for item in x):
+            return type(x)(moved(item, device) for item in x)
+        return x.to(device) if isinstance(x, torch.Tensor) else x
+
+    @functools.wraps(body)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        first = args[0][0] if isinstance(args[0], list | tuple) else args[0]
+        if not first.is_cuda or first.is_floating_point() or first.is_complex():
+            return body(*args, **kwargs)
+        return moved(body(*(moved(x, "cpu") for x in args), **kwargs), first.device)
+
+    return run
+
+
 TABLE = {
-    "matmul": _matmul,
+    "matmul": _integers_on_host(_matmul),
     "affine": _affine,
     "contract": _contract,
-    "tensordot": lambda x1, x2, axes=2: _tensordot((x1, x2), axes),
-    "einsum_of": _einsum,
+    "tensordot": _integers_on_host(lambda x1, x2, axes=2: _tensordot((x1, x2), axes)),
+    "einsum_of": _integers_on_host(_einsum),
 }
