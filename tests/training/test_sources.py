@@ -607,3 +607,24 @@ def test_rows_of_several_lengths_say_so() -> None:
     for name in ("tensorflow", "torch"):
         with backend_scope(name), pytest.raises(ValueError, match=r"RaggedTensor .* Pad them, .*to_tensor"):
             net().fit(rows, verbose=0)
+
+
+ON_A_DEVICE = """
+import numpy as np
+import triceras
+from tests.training.loaded import BATCHES
+from triceras.backends import registry
+from triceras.training.data.prefetch import handed_over
+
+with triceras.device("cpu:1"):
+    (handed,) = handed_over(iter([[BATCHES[0][0]]]), None, registry.get_backend("jax"), None, "the data")
+    assert [device.id for device in handed.tensors[0].devices()] == [1], handed
+"""
+
+
+def test_batches_go_to_the_device_whose_scope_is_open() -> None:
+    environment = os.environ | {"TRICERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run(
+        [sys.executable, "-c", ON_A_DEVICE], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import math
 import queue
@@ -14,6 +15,7 @@ import numpy as np
 
 from triceras.backends import registry
 from triceras.backends.base import Backend
+from triceras.core import scopes
 from triceras.training.data.host_rows import HostRows
 from triceras.training.data.sparse_rows import SparseRows
 
@@ -131,7 +133,15 @@ def handed_over(
     """
     with Prefetcher(owner) as ahead:
         buffer = _Buffer(pattern, together or JOINED_BATCHES, backend)
-        yield from ahead.read(_joined(batches, buffer, backend, lambda: ahead.is_awaited))
+        joined = _joined(batches, buffer, backend, lambda: ahead.is_awaited)
+        yield from ahead.read(_on_named_device(joined, backend))
+
+
+def _on_named_device(items: Iterator[Handed], backend: Backend) -> Iterator[Handed]:
+    """The items, made on the device whose scope is open: frameworks keep theirs by thread."""
+    name = scopes.device_name.get()
+    with contextlib.nullcontext() if name is None else backend.device_scope(name):
+        yield from items
 
 
 def _joined(
