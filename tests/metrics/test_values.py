@@ -9,6 +9,7 @@ import pytest
 
 from tests import black_box
 from triceras import metrics, ops
+from triceras.core import masks
 from triceras.metrics.metric import Metric
 
 _draw = np.random.default_rng(0)
@@ -142,6 +143,31 @@ def test_compiled_pure_form(backend: Any, row: Any) -> None:
         eager.update_state(y_true, y_pred, weight)
         state = compiled(state, backend.convert_to_tensor(y_true), y_pred, backend.convert_to_tensor(weight))
     _same(backend.compile(pure.stateless_result)(state), ops.convert_to_numpy(eager.result()))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_masked_samples_do_not_count(backend: Any, row: Any) -> None:
+    """A mask is a weight of zero, in every metric."""
+    kept = np.array([True, False, True, True, False, True, False, True])
+    masked, weighted = _make(row), _make(row)
+    for y_true, y_pred, weight in _batches(row, True, backend):
+        weighted.update_state(y_true, y_pred, weight * kept)
+        with masks.table():
+            masks.set_mask(y_pred, backend.convert_to_tensor(kept))
+            masked.update_state(y_true, y_pred, weight)
+    _same(masked.result(), ops.convert_to_numpy(weighted.result()))
+
+
+def test_variance_of_targets_far_from_zero(backend: Any) -> None:
+    """Where the sum of squares has no digit left for it."""
+    y_true = (2000 + np.arange(60) % 7).astype("float32")[:, None]
+    y_pred = y_true + np.cos(np.arange(60)).astype("float32")[:, None]
+    metric = metrics.R2Score()
+    for i in range(0, 60, 16):
+        metric.update_state(y_true[i : i + 16], backend.convert_to_tensor(y_pred[i : i + 16]))
+    wide = y_true.astype("float64")
+    expected = 1 - ((wide - y_pred) ** 2).sum() / ((wide - wide.mean()) ** 2).sum()
+    np.testing.assert_allclose(ops.convert_to_numpy(metric.result()), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])

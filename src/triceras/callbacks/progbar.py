@@ -1,28 +1,39 @@
-"""The progress bar."""
+"""A progress bar for loops of one's own."""
 
 from __future__ import annotations
 
-import logging
-import sys
-import time
+import weakref
+from collections.abc import Sequence
 from typing import Any
 
-from triceras.core import settings
+import numpy as np
 
-_logger = logging.getLogger("triceras")
+from triceras.callbacks.progress import Display, display_for
 
 
 class Progbar:
-    """Progress towards a number of steps, with figures, redrawn in place on a terminal.
+    """Progress towards a number of steps, with figures that are averaged over the steps.
+
+    In a terminal and in a notebook it is a bar drawn in place; elsewhere a line at the end, and one a minute until then.
 
     Args:
         target: the number of steps; None where it isn't known.
         width: of the bar, in characters.
         verbose: 0 for silence, 1 for a bar, 2 for a line at the end.
-        interval: seconds between two drawings.
-        stateful_metrics: accepted for compatibility; figures are shown as they are given.
-        stateless_metrics: the same.
+        interval: seconds between two drawings of the bar.
+        stateful_metrics: names of figures that are shown as they are given, for they are averages already.
+        stateless_metrics: names of the figures that are averaged; with them, all others are shown as they are given.
         unit_name: what a step is called.
+
+    Raises:
+        ValueError: both kinds of names are given.
+
+    Example:
+        >>> from triceras.utils import Progbar
+        >>> bar = Progbar(2, verbose=2)
+        >>> bar.add(1, [("loss", 1.0)])
+        >>> bar.add(1, [("loss", 0.5)])
+        2/2 - 0s - ...us/step - loss: 0.7500
     """
 
     def __init__(
@@ -31,100 +42,80 @@ class Progbar:
         width: int = 20,
         verbose: int = 1,
         interval: float = 0.05,
-        stateful_metrics: Any = None,
-        stateless_metrics: Any = None,
+        stateful_metrics: Sequence[str] | None = None,
+        stateless_metrics: Sequence[str] | None = None,
         unit_name: str = "step",
     ) -> None:
+        if stateful_metrics is not None and stateless_metrics is not None:
+            raise ValueError(
+                "Progbar takes stateful_metrics or stateless_metrics, received both: "
+                f"{list(stateful_metrics)!r} and {list(stateless_metrics)!r}. Name those of one kind alone."
+            )
         self.target = target
         self.width = width
         self.verbose = verbose
         self.interval = interval
         self.unit_name = unit_name
-        self._started = time.monotonic()
-        self._drawn = 0.0
+        self.stateful_metrics = frozenset(stateful_metrics or ())
+        self.stateless_metrics = None if stateless_metrics is None else frozenset(stateless_metrics)
         self._seen = 0
-        self._status: Any = None
+        #: Name -> (the sum of its values, each times its steps; those steps).
+        self._sums: dict[str, tuple[Any, float]] = {}
+        self._begun = False
+        self._display = self._new_display()
 
-    def title(self, text: str) -> None:
-        """Print a line above the bar."""
-        self._print(text)
+    def _new_display(self) -> Display:
+        options: dict[str, Any] = {"unit": self.unit_name, "interval": self.interval, "width": self.width}
+        display = display_for("", self.target, self.verbose, **options)
+        # Where an exception ends the loop, the terminal is put back when nobody holds this object any more.
+        weakref.finalize(self, display.close)
+        return display
 
     def update(
-        self, current: int | None, values: list[tuple[str, Any]] | None = None, finalize: bool | None = None
+        self, current: int | None, values: Sequence[tuple[str, Any]] | None = None, finalize: bool | None = None
     ) -> None:
         """Show that ``current`` steps are done.
 
         Args:
             current: the steps done; None keeps the number.
-            values: names and figures.
-            finalize: whether this is the last drawing; by default whether the target is reached.
+            values: names and figures of the steps since the last call.
+            finalize: whether these are the last; by default whether the target is reached. With True the values are shown as
+                they are, as figures of all steps.
         """
-        self._seen = current if current is not None else self._seen
+        current = self._seen if current is None else current
+        self._take(values or (), max(current - self._seen, 1), as_given=finalize is True)
+        self._seen = current
         if finalize is None:
-            finalize = self.target is not None and self._seen >= self.target
-        now = time.monotonic()
-        if self.verbose == 0 or (not finalize and (self.verbose == 2 or now - self._drawn < self.interval)):
-            return
-        self._drawn = now
-        line = self._line(values or [], now)
+            finalize = self.target is not None and current >= self.target
+        self._display.total = self.target
+        due = self._display.passed()
         if finalize:
-            self._clear()
-            self._print(line)
-        else:
-            self._redraw(line)
+            self._display.end(current, self._figures())
+            self._begun, self._display = False, self._new_display()
+        elif due:
+            if not self._begun:
+                self._begun = True
+                self._display.begin()
+            self._display.show(current, self._figures())
 
-    def add(self, n: int, values: list[tuple[str, Any]] | None = None) -> None:
+    def add(self, n: int, values: Sequence[tuple[str, Any]] | None = None) -> None:
         """Show that n more steps are done."""
         self.update(self._seen + n, values)
 
-    def _line(self, values: list[tuple[str, Any]], now: float) -> str:
-        elapsed = now - self._started
-        parts = []
-        if self.target:
-            share = min(self._seen / self.target, 1.0)
-            filled = int(share * self.width)
-            bar = "━" * filled + "─" * (self.width - filled)
-            parts.append(f"{self._seen}/{self.target} {bar}")
-        else:
-            parts.append(f"{self._seen} {self.unit_name}s")
-        per_step = elapsed / self._seen if self._seen else 0.0
-        parts.append(f"{elapsed:.1f}s {_duration(per_step)}/{self.unit_name}")
-        parts += [f"{name}: {_figure(value)}" for name, value in values]
-        return " - ".join(parts)
+    def _take(self, values: Sequence[tuple[str, Any]], steps: float, as_given: bool) -> None:
+        for name, value in values:
+            total, count = self._sums.get(name, (0.0, 0.0))
+            if as_given or not self._is_averaged(name, value):
+                self._sums[name] = value, 1.0
+            else:
+                self._sums[name] = total + float(np.mean(value)) * steps, count + steps
 
-    def _redraw(self, line: str) -> None:
-        if not settings.is_interactive_logging_enabled() or not sys.stdout.isatty():
-            return
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
+    def _is_averaged(self, name: str, value: Any) -> bool:
+        if isinstance(value, str) or value is None:
+            return False
+        if self.stateless_metrics is not None:
+            return name in self.stateless_metrics
+        return name not in self.stateful_metrics
 
-        if self._status is None:
-            self._status = Live(Text(line), console=Console(), refresh_per_second=10, transient=True)
-            self._status.start()
-        self._status.update(Text(line))
-
-    def _clear(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
-
-    def _print(self, line: str) -> None:
-        if settings.is_interactive_logging_enabled():
-            print(line, flush=True)
-        else:
-            _logger.info(line)
-
-
-def _duration(seconds: float) -> str:
-    if seconds >= 1:
-        return f"{seconds:.1f}s"
-    return f"{seconds * 1e3:.1f}ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f}us"
-
-
-def _figure(value: Any) -> str:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return str(value)
-    return f"{number:.4f}" if abs(number) >= 1e-3 or number == 0 else f"{number:.4e}"
+    def _figures(self) -> list[tuple[str, Any]]:
+        return [(name, total if count == 1.0 else total / count) for name, (total, count) in self._sums.items()]

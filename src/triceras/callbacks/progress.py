@@ -40,8 +40,7 @@ class Display:
         self.unit = unit
         self.interval = interval
         self.initial = 0
-        self._started = self._stepped = clock()
-        self._drawn = -math.inf
+        self._started = self._stepped = self._drawn = clock()
 
     def begin(self) -> None:
         """Show that it begins."""
@@ -89,7 +88,6 @@ class Lines(Display):
     def __init__(self, write: Callable[[str], object], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._write = write
-        self._drawn = self._started
 
     def show(self, done: int, figures: Figures) -> None:
         rate = self.seconds_per_step(done)
@@ -222,6 +220,8 @@ def figures_text(figures: Figures) -> str:
 
 def figure(value: Any) -> str:
     """A number, or the mean of several, with four digits; anything else as its text."""
+    if value is None:
+        return "None"
     try:
         number = float(np.mean(np.asarray(value, "float64")))
     except (TypeError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -53,10 +54,13 @@ class _Row(Progress):
     """One task, with its figures beside it, or below it where they don't fit."""
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        bar = self.make_tasks_table(self.tasks)
-        figures = Text(self.tasks[0].fields["figures"] if self.tasks else "")
+        if not self.tasks:  # asked before it has any
+            return
+        bar, figures = self.make_tasks_table(self.tasks), Text(self.tasks[0].fields["figures"])
         room = self.console.width - Measurement.get(self.console, self.console.options, bar).maximum
-        if len(figures) < room:
+        if not figures:
+            yield bar
+        elif len(figures) < room:
             row = Table.grid(padding=(0, 1))
             row.add_row(bar, figures)
             yield row
@@ -77,6 +81,7 @@ class Bar(Display):
     def __init__(self, console: Console, width: int, title: str, total: int | None, unit: str, interval: float) -> None:
         super().__init__(title, total, unit, interval)
         self._console = console
+        self._drawn = -math.inf  # the first step is shown at once
         columns = (
             *([_Words(lambda task: task.description, "bold")] if title else []),
             _Words(lambda task: steps_done(int(task.completed), _total(task)), "bold"),
@@ -151,5 +156,3 @@ class NotebookBar(Bar):
         paper.print(self._progress.get_renderable())
         html = paper.export_html(code_format=JUPYTER_HTML_FORMAT, inline_styles=True, clear=False)
         return JupyterRenderable(html, paper.export_text(styles=False))
-
-

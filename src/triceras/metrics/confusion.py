@@ -7,9 +7,10 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
+from triceras.core.masks import get_mask
 from triceras.losses.loss import as_pair, as_tensor
 from triceras.metrics.metric import Metric
-from triceras.metrics.reduction import front_aligned
+from triceras.metrics.reduction import front_aligned, masked_weight
 from triceras.state.variable import Variable
 
 #: What the predictions left out by ``top_k`` become: below every threshold.
@@ -34,6 +35,7 @@ def as_decisions(
     y_true: Any, y_pred: Any, sample_weight: Any, dtype: str, top_k: int | None = None, class_id: int | None = None
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Labels, predictions and weights of one shape; with ``top_k`` all predictions but the k greatest lie below all."""
+    weight = masked_weight(get_mask(y_pred), sample_weight, dtype)
     y_true, y_pred = as_pair(y_true, as_tensor(y_pred, dtype))
     if top_k is not None:
         _, indices = ops.top_k(y_pred, k=top_k, sorted=False)
@@ -41,9 +43,8 @@ def as_decisions(
         y_pred = ops.where(among, y_pred, BELOW_ALL)
     if class_id is not None:
         y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
-    if sample_weight is None:
+    if weight is None:
         return y_true, y_pred, None
-    weight = as_tensor(sample_weight, dtype)
     if len(weight.shape) == len(y_pred.shape) + 1 and weight.shape[-1] == 1:
         weight = ops.squeeze(weight, -1)
     return y_true, y_pred, ops.broadcast_to(front_aligned(weight, y_pred), ops.shape(y_pred))

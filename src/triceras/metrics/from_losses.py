@@ -6,9 +6,10 @@ from typing import Any
 
 from triceras import losses, ops
 from triceras.backends.base import Tensor
+from triceras.core.masks import get_mask
 from triceras.losses.loss import as_pair, as_tensor
 from triceras.losses.regression import unit_vectors
-from triceras.metrics.reduction import Mean, MeanMetricWrapper
+from triceras.metrics.reduction import Mean, MeanMetricWrapper, masked_weight
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
@@ -213,8 +214,9 @@ class RootMeanSquaredError(Mean):
         super().__init__(name, dtype)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        weight = masked_weight(get_mask(y_pred), sample_weight, self.dtype)
         y_true, y_pred = as_pair(y_true, as_tensor(y_pred, self.dtype))
-        super().update_state(ops.square(y_pred - y_true), sample_weight)
+        super().update_state(ops.square(y_pred - y_true), weight)
 
     def result(self) -> Tensor:
         return ops.sqrt(super().result())

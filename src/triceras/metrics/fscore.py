@@ -6,8 +6,10 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
+from triceras.core.masks import get_mask
 from triceras.losses.loss import as_pair, as_tensor
 from triceras.metrics.metric import Metric
+from triceras.metrics.reduction import masked_weight
 
 _AVERAGES = (None, "micro", "macro", "weighted")
 
@@ -63,6 +65,7 @@ class FBetaScore(Metric):
         self.built = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        given = masked_weight(get_mask(y_pred), sample_weight, self.dtype)
         y_true, y_pred = as_pair(y_true, as_tensor(y_pred, self.dtype))
         if not self.built:
             self.build(y_true.shape, y_pred.shape)
@@ -70,7 +73,7 @@ class FBetaScore(Metric):
             said = ops.one_hot(ops.argmax(y_pred, axis=-1), y_pred.shape[-1], dtype=self.dtype)
         else:
             said = ops.cast(y_pred > self.threshold, self.dtype)
-        weight = 1.0 if sample_weight is None else ops.reshape(as_tensor(sample_weight, self.dtype), (-1, 1))
+        weight = 1.0 if given is None else ops.reshape(given, (-1, 1))
         for variable, values in (
             (self.true_positives, said * y_true),
             (self.false_positives, said * (1.0 - y_true)),

@@ -7,8 +7,11 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
+from triceras.core import masks
+from triceras.core.masks import get_mask
 from triceras.losses.loss import as_tensor
 from triceras.metrics.metric import Metric
+from triceras.metrics.reduction import masked_weight
 
 
 class IoU(Metric):
@@ -60,8 +63,8 @@ class IoU(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         labels = self._indices(y_true, self.sparse_y_true)
         said = self._indices(y_pred, self.sparse_y_pred)
-        weight = ops.ones_like(said) if sample_weight is None else self._weights(sample_weight, y_true)
-        weight = ops.cast(weight, self.dtype)
+        weight = self._weights(get_mask(y_pred), sample_weight, y_true)
+        weight = ops.cast(ops.ones_like(said) if weight is None else weight, self.dtype)
         if self.ignore_class is not None:
             counts = ops.not_equal(labels, self.ignore_class)
             labels = ops.where(counts, labels, 0)
@@ -75,14 +78,18 @@ class IoU(Metric):
         y = y if sparse else ops.argmax(y, axis=self.axis)
         return ops.reshape(ops.cast(y, "int32"), (-1,))
 
-    def _weights(self, sample_weight: Any, y_true: Any) -> Tensor:
-        weight = as_tensor(sample_weight, None)
-        if "float" in ops.dtype(weight) and "int" in self.dtype:
+    def _weights(self, mask: Any, sample_weight: Any, y_true: Any) -> Tensor | None:
+        """A weight for each label, or None where all count alike."""
+        given = None if sample_weight is None else as_tensor(sample_weight, None)
+        if given is not None and "float" in ops.dtype(given) and "int" in self.dtype:
             raise ValueError(
                 f"The metric {self.name!r} counts in {self.dtype} and received fractional sample weights. Make it with "
                 "dtype='float32'."
             )
-        shape = as_tensor(y_true, None).shape
+        weight = masked_weight(mask, given, self.dtype)
+        if weight is None:
+            return None
+        shape = ops.shape(as_tensor(y_true, None))
         if not self.sparse_y_true:
             shape = tuple(d for i, d in enumerate(shape) if i != self.axis % len(shape))
         while len(weight.shape) < len(shape):
@@ -136,7 +143,10 @@ class BinaryIoU(IoU):
         self.threshold = threshold
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        super().update_state(y_true, as_tensor(y_pred, None) >= self.threshold, sample_weight)
+        decisions = as_tensor(y_pred, None) >= self.threshold
+        with masks.table():
+            masks.set_masks([decisions], masks.get_masks([y_pred]))
+            super().update_state(y_true, decisions, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         left_out = ("num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis")

@@ -20,12 +20,8 @@ def weighted(
 
     Axes of the values that the weights don't have are reduced.
     """
-    mask = get_mask(values)
+    weight = masked_weight(get_mask(values), sample_weight, dtype)
     values = as_tensor(values, dtype)
-    weight = None if sample_weight is None else as_tensor(sample_weight, dtype)
-    if mask is not None:
-        mask = ops.cast(mask, dtype)
-        weight = mask if weight is None else front_aligned(weight, mask) * mask
     if weight is None:
         return values, None
     if len(weight.shape) == len(values.shape) + 1 and weight.shape[-1] == 1:
@@ -34,6 +30,19 @@ def weighted(
         spare = tuple(range(len(weight.shape), len(values.shape)))
         values = reduce(values, axis=spare)
     return values, ops.broadcast_to(weight, ops.shape(values)) if weight.shape != values.shape else weight
+
+
+def masked_weight(mask: Any, sample_weight: Any, dtype: str) -> Tensor | None:
+    """Weights in some dtype that are zero where a mask is; None where there are neither weights nor a mask."""
+    weight = None if sample_weight is None else as_tensor(sample_weight, dtype)
+    if mask is None:
+        return weight
+    mask = ops.cast(mask, dtype)
+    if weight is None:
+        return mask
+    if len(weight.shape) == len(mask.shape) + 1 and weight.shape[-1] == 1:
+        weight = ops.squeeze(weight, -1)
+    return front_aligned(weight, mask) * front_aligned(mask, weight)
 
 
 def front_aligned(x: Tensor, like: Tensor) -> Tensor:
@@ -119,15 +128,7 @@ class MeanMetricWrapper(Mean):
         y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         with masks.table():
             values = self._fn(y_true, y_pred, **self._fn_kwargs)
-            self._take(values, mask, sample_weight)
-
-    def _take(self, values: Tensor, mask: Any, sample_weight: Any) -> None:
-        """Take in values with the mask of the predictions beside their own."""
-        if mask is not None:
-            mask = ops.cast(mask, self.dtype)
-            weight = None if sample_weight is None else as_tensor(sample_weight, self.dtype)
-            sample_weight = mask if weight is None else front_aligned(weight, mask) * mask
-        super().update_state(values, sample_weight)
+            super().update_state(values, masked_weight(mask, sample_weight, self.dtype))
 
     def get_config(self) -> dict[str, Any]:
         config = {"name": self.name, "dtype": self.dtype} | objects.serialize_keras_object(self._fn_kwargs)

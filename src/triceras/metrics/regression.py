@@ -7,10 +7,11 @@ from typing import Any
 from triceras import ops
 from triceras.backends.base import Tensor
 from triceras.core import settings
+from triceras.core.masks import get_mask
 from triceras.losses.loss import as_pair, as_tensor
 from triceras.losses.regression import unit_vectors
 from triceras.metrics.metric import Metric
-from triceras.metrics.reduction import MeanMetricWrapper, front_aligned
+from triceras.metrics.reduction import MeanMetricWrapper, front_aligned, masked_weight
 
 _AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
 
@@ -54,6 +55,7 @@ class R2Score(Metric):
                 f"{tuple(y_pred_shape)}."
             )
         shape = (y_pred_shape[1],)
+        #: Of the targets' deviations from their mean.
         self.squared_sum = self.add_variable(shape, "zeros", name="squared_sum")
         self.sum = self.add_variable(shape, "zeros", name="sum")
         self.total_mse = self.add_variable(shape, "zeros", name="residual")
@@ -61,25 +63,32 @@ class R2Score(Metric):
         self.built = True
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        given = masked_weight(get_mask(y_pred), sample_weight, self.dtype)
         y_true, y_pred = as_pair(y_true, as_tensor(y_pred, self.dtype))
         if not self.built:
             self.build(y_true.shape, y_pred.shape)
         weight = ops.ones_like(y_true)
-        if sample_weight is not None:
-            weight = weight * front_aligned(as_tensor(sample_weight, self.dtype), y_true)
-        for variable, values in (
-            (self.squared_sum, weight * y_true * y_true),
-            (self.sum, weight * y_true),
-            (self.total_mse, weight * ops.square(y_true - y_pred)),
-            (self.count, weight),
+        if given is not None:
+            weight = weight * front_aligned(given, y_true)
+        count, total = ops.sum(weight, axis=0), ops.sum(weight * y_true, axis=0)
+        mean = ops.divide_no_nan(total, count)
+        spread = ops.sum(weight * ops.square(y_true - mean), axis=0)
+        # Deviations from the mean so far and from this batch's, joined as by Chan, Golub & LeVeque (1983): of targets far from
+        # zero, the sum of squares less the square of the sum keeps no digit of the variance.
+        distance = ops.square(mean - ops.divide_no_nan(self.sum.value, self.count.value))
+        between = distance * ops.divide_no_nan(self.count.value * count, self.count.value + count)
+        for variable, value in (
+            (self.squared_sum, spread + between),
+            (self.sum, total),
+            (self.total_mse, ops.sum(weight * ops.square(y_true - y_pred), axis=0)),
+            (self.count, count),
         ):
-            variable.assign(variable.value + ops.sum(values, axis=0))
+            variable.assign(variable.value + value)
         rows = ops.sum(ops.ones_like(y_true[:, 0]))
         self.num_samples.assign(self.num_samples.value + rows)
 
     def result(self) -> Tensor:
-        mean = ops.divide_no_nan(self.sum.value, self.count.value)
-        variance = self.squared_sum.value - self.sum.value * mean
+        variance = self.squared_sum.value
         score = ops.where(variance > 0, 1.0 - ops.divide_no_nan(self.total_mse.value, variance), 0.0)
         if self.class_aggregation == "uniform_average":
             score = ops.mean(score)
