@@ -6,7 +6,7 @@ they lack is done with transposes, slices and several calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -51,6 +51,16 @@ def _in_groups(x: Tensor, kernel: Tensor, function: Any) -> Tensor:
     return tf.concat([function(part, weight) for part, weight in pairs], -1)
 
 
+def _of_rows(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """A convolution of a batch; of one without rows what is left of one with a row of zeros.
+
+    On some CPUs oneDNN gives an empty batch the shape of the input instead of the result's (TensorFlow 2.21).
+    """
+    if x.shape[0] != 0:
+        return function(x)
+    return function(tf.concat([x, tf.zeros((1, *x.shape[1:]), x.dtype)], 0))[:0]
+
+
 def _convolve(x: Tensor, kernel: Tensor, strides: Any, padding: Any, data_format: str, dilation_rate: Any) -> Tensor:
     rank = x.shape.rank - 2
     strides, padding, dilation = windows.conv_arguments(rank, strides, padding, dilation_rate)
@@ -61,7 +71,8 @@ def _convolve(x: Tensor, kernel: Tensor, strides: Any, padding: Any, data_format
         return _restored(_strided(y, strides), data_format)
 
     def plain(x: Tensor, kernel: Tensor) -> Tensor:
-        return tf.nn.convolution(x, kernel, strides, padding.upper(), _LAYOUTS[rank], dilations=dilation)
+        layout = _LAYOUTS[rank]
+        return _of_rows(x, lambda x: tf.nn.convolution(x, kernel, strides, padding.upper(), layout, dilations=dilation))
 
     if kernel.shape[-2] == x.shape[-1]:
         return _restored(plain(x, kernel), data_format)
@@ -80,7 +91,8 @@ def _depthwise(x: Tensor, kernel: Tensor, strides: Any, padding: Any, dilation: 
     if strides[0] != strides[1] or (max(strides) > 1 and max(dilation) > 1):
         x = _padded(x, kernel.shape[:-2], strides, dilation) if padding == "same" else x
         return _strided(_depthwise(x, kernel, (1, 1), "valid", dilation), strides)
-    return tf.nn.depthwise_conv2d(x, kernel, [1, *strides, 1], padding.upper(), dilations=dilation)
+    steps = [1, *strides, 1]
+    return _of_rows(x, lambda x: tf.nn.depthwise_conv2d(x, kernel, steps, padding.upper(), dilations=dilation))
 
 
 def _convolve_depthwise(
