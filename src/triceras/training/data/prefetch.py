@@ -7,6 +7,7 @@ import contextvars
 import math
 import queue
 import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -25,6 +26,9 @@ AHEAD = 2
 PATIENCE = 10.0
 #: How many batches go to the device together, at most.
 JOINED_BATCHES = 32
+#: Seconds that batches which come fast are kept for others to join them, though somebody waits, and how fast that is.
+JOINING_SECONDS = 0.005
+FAST_SECONDS = 0.002
 
 #: The shapes and dtypes of a batch's arrays.
 Pattern = tuple[tuple[tuple[int, ...], np.dtype], ...]
@@ -148,16 +152,20 @@ def _joined(
     batches: Iterator[list[Any]], buffer: _Buffer, backend: Backend, is_awaited: Callable[[], bool]
 ) -> Iterator[Handed]:
     """Batches of the buffer's pattern are joined till it is full or somebody waits; others go by themselves."""
+    began = oldest = time.perf_counter()
     for leaves in batches:
-        arrays = [_on_host(leaf) for leaf in leaves]
+        arrays, now = [_on_host(leaf) for leaf in leaves], time.perf_counter()
         if buffer.takes(arrays):
+            oldest = oldest if buffer.count else now
             buffer.add(arrays)
-            if buffer.is_full or is_awaited():
+            comes_fast = now - began < FAST_SECONDS and now - oldest < JOINING_SECONDS
+            if buffer.is_full or (is_awaited() and not comes_fast):
                 yield buffer.handed()
-            continue
-        if buffer.count:
-            yield buffer.handed()
-        yield Handed([to_device(leaf, backend) for leaf in leaves], None, 1)
+        else:
+            if buffer.count:
+                yield buffer.handed()
+            yield Handed([to_device(leaf, backend) for leaf in leaves], None, 1)
+        began = time.perf_counter()
     if buffer.count:
         yield buffer.handed()
 
