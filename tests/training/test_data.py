@@ -91,7 +91,7 @@ def test_arrays_in_batches(backend: Backend) -> None:
     first = source.first_batch()
     assert tuple(first[0]["x"].shape) == (4, 2)
     assert first[2] is None
-    assert source.order().tolist() == list(range(10))
+    assert source.order()[:].tolist() == list(range(10))
 
 
 def test_orders_are_the_same_everywhere_and_differ_by_epoch() -> None:

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
 
 from triceras import tree
-from triceras.backends import registry
 from triceras.backends.base import Backend
-from triceras.random.seed import make_default_seed
 from triceras.training.data.batches import Layout, as_arrays, with_class_weight
 from triceras.training.data.host_rows import HostRows
+from triceras.training.data.order import Numbers, Order
 from triceras.training.data.prefetch import Handed, handed_over
 from triceras.training.data.sparse_rows import SparseRows
 
 _ON_HOST = (SparseRows, HostRows)
-
-
-class Order:
-    """The order of the epochs' items: another one each epoch from one seed, the same on every backend, or none at all.
-
-    Args:
-        shuffle: whether there is one.
-    """
-
-    def __init__(self, shuffle: bool) -> None:
-        self.shuffle = shuffle
-        self._seed = make_default_seed() if shuffle else 0
-        self._epoch = 0
-
-    def next(self, count: int) -> np.ndarray:
-        """The numbers below ``count`` in the order of the next epoch, int32."""
-        if not self.shuffle:
-            return np.arange(count, dtype=np.int32)
-        words = registry.get_backend("numpy").table["random_words"]((self._seed, self._epoch), (count,))
-        self._epoch += 1
-        return np.argsort(words, kind="stable").astype(np.int32)
-
-    def get_state(self) -> dict[str, int]:
-        """What decides the order of the epochs to come."""
-        return {"seed": self._seed, "epoch": self._epoch}
-
-    def set_state(self, state: dict[str, int]) -> None:
-        """Go on with the epochs that were to come when ``get_state`` returned it."""
-        self._seed, self._epoch = state["seed"], state["epoch"]
+_BATCHES_NUMBERED = 256
 
 
 class ArraySource:
@@ -95,8 +66,8 @@ class ArraySource:
             HostRows(array) if isinstance(array, np.ndarray) and not self.on_device else self.backend.to_device(array)
         )
 
-    def order(self) -> np.ndarray:
-        """The row numbers of the next epoch, int32."""
+    def order(self) -> Numbers:
+        """The row numbers of the next epoch."""
         return self._order.next(self.rows)
 
     def get_state(self) -> dict[str, int]:
@@ -125,21 +96,27 @@ class ArraySource:
             done, limit: how many are passed over, and after how many it ends.
             together: how many may be handed over at once; None for as many as pay.
         """
-        order = self.order() if self._order.shuffle else None
-        starts = range(done * self.batch_size, self.rows, self.batch_size)[
-            : None if limit is None else max(limit - done, 0)
-        ]
+        order = self.order()
+        size = self.batch_size
+        starts = range(done * size, self.rows, size)[: None if limit is None else max(limit - done, 0)]
         if not self.on_device:
-            chosen = np.arange(self.rows) if order is None else order
-            rows = (chosen[start : start + self.batch_size] for start in starts)
             arrays = [a for a in self.arrays if isinstance(a, HostRows)]
-            pattern = tuple(((self.batch_size, *a.shape[1:]), a.dtype) for a in arrays)
+            pattern = tuple(((size, *a.shape[1:]), a.dtype) for a in arrays)
             whole = pattern if len(arrays) == len(self.arrays) else None
-            yield from handed_over(map(self._read, rows), whole, self.backend, together, "the arrays given as data")
+            read = map(self._read, self._row_batches(order, starts))
+            yield from handed_over(read, whole, self.backend, together, "the arrays given as data")
             return
-        for start in starts:
-            stop = start + self.batch_size
-            yield Handed(self._span(start, stop) if order is None else self.gather(order[start:stop]), None, 1)
+        if not self._order.shuffle:
+            yield from (Handed(self._span(start, start + size), None, 1) for start in starts)
+            return
+        yield from (Handed(self.gather(rows), None, 1) for rows in self._row_batches(order, starts))
+
+    def _row_batches(self, order: Numbers, starts: range) -> Iterator[np.ndarray]:
+        """The row numbers of the batches that begin at some places of an order, of which many are made at a time."""
+        for first in range(0, len(starts), _BATCHES_NUMBERED):
+            some = starts[first : first + _BATCHES_NUMBERED]
+            rows = order[some[0] : some[-1] + self.batch_size]
+            yield from (rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size))
 
     def _read(self, rows: np.ndarray) -> list[Any]:
         """A batch of rows on the host; on the device what is sparse or lies there."""

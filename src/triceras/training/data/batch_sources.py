@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from triceras.backends.base import Backend
-from triceras.training.data.array_source import Order
 from triceras.training.data.batches import Layout, as_arrays, unpack_x_y_sample_weight, with_class_weight
+from triceras.training.data.order import Numbers, Order
 from triceras.training.data.prefetch import Handed, Pattern, handed_over, pattern_of, to_device
 from triceras.training.data.py_dataset import Workers
 
@@ -205,7 +205,7 @@ class IndexedSource(BatchSource):
             raise ValueError("The data set is empty: its num_batches is 0.")
         self._order = Order(shuffle and self.steps is not None)
         self._workers = Workers(data)
-        self._pass = np.arange(0)
+        self._pass: Numbers = np.arange(0)
         self._pass_state = self._order.get_state()
         self._next = 0
         self._first = self._read(data[0])
