@@ -12,9 +12,11 @@ import numpy as np
 
 from triceras import ops
 from triceras.callbacks.callback import Callback
+from triceras.core.errors import FileFormatError
 from triceras.random.seed import global_seed_generator
 from triceras.saving.atomic import replacing
-from triceras.saving.weights import VariableStore, checked_dataset, open_hdf5
+from triceras.saving.hdf5 import StoredVariables, Writer, reading
+from triceras.saving.limits import Budget
 
 #: How the description of a backup says that an array stands in one of its datasets.
 _ARRAY = "array in dataset"
@@ -120,21 +122,23 @@ class BackupAndRestore(Callback):
         states = [[type(c).__name__, _described(c.get_state(), arrays)] for c in self._listeners]
         description = {"epoch": epoch, "batch": batch, "variables": count, "source": source_state, "callbacks": states}
         with replacing(self.path) as temporary:
-            with open_hdf5(temporary, "w") as file:
-                store = VariableStore(file)
-                store["description"] = np.frombuffer(json.dumps(description).encode(), np.uint8)
-                for number, array in enumerate(arrays):
-                    store[str(number)] = array
+            writer = Writer()
+            store = writer.group("")
+            store["description"] = np.frombuffer(json.dumps(description).encode(), np.uint8)
+            for number, array in enumerate(arrays):
+                store[str(number)] = array
+            with temporary.open("wb") as file:
+                file.writelines(writer.chunks())
             if self.double_checkpoint and self.path.exists():
                 self.path.replace(self.previous)
 
     def _restore(self, path: pathlib.Path) -> tuple[int, int]:
         try:
-            with open_hdf5(path, "r") as file:
-                store = VariableStore(file)
+            with reading(path, str(path)) as file:
+                store = StoredVariables(file, str(path), Budget(str(path), path.stat().st_size))
                 description = json.loads(store["description"].tobytes())
                 variables = self._variables()
-                shapes = [checked_dataset(file, str(n)).shape for n in range(description["variables"])]
+                shapes = [store.shape(str(n)) for n in range(description["variables"])]
                 if shapes != [v.shape for v in variables]:
                     raise ValueError(
                         f"The backup {path} is of another model: expected {len(variables)} variables like those of "
@@ -149,7 +153,7 @@ class BackupAndRestore(Callback):
                 for number, variable in enumerate(variables):
                     variable.assign(store[str(number)])
                 self._restore_callbacks(description["callbacks"], store)
-        except (OSError, KeyError, json.JSONDecodeError) as error:
+        except (OSError, KeyError, json.JSONDecodeError, FileFormatError) as error:
             raise ValueError(
                 f"The backup {path} is damaged: {error}. Delete it to begin anew"
                 + (f" or, to go on from {self.previous}, the backup before." if self.previous.exists() else ".")
@@ -157,7 +161,7 @@ class BackupAndRestore(Callback):
         self._source.set_state(description["source"])
         return description["epoch"], description["batch"]
 
-    def _restore_callbacks(self, saved: list[list[Any]], store: VariableStore) -> None:
+    def _restore_callbacks(self, saved: list[list[Any]], store: StoredVariables) -> None:
         """Give each callback the state of the one of its class that stood in its place."""
         for callback in self._listeners:
             place = next((n for n, (name, _) in enumerate(saved) if name == type(callback).__name__), None)
@@ -186,7 +190,7 @@ def _described(value: Any, arrays: list[Any]) -> Any:
     return value
 
 
-def _undescribed(value: Any, store: VariableStore) -> Any:
+def _undescribed(value: Any, store: StoredVariables) -> Any:
     if isinstance(value, dict):
         if set(value) == {_ARRAY}:
             return store[str(value[_ARRAY])]

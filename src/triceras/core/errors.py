@@ -25,3 +25,11 @@ class OpError(ValueError):
 
 class SparseError(UnsupportedError):
     """An op was given a sparse tensor that it can't take without making it dense."""
+
+
+class FileFormatError(ValueError):
+    """A file isn't what its name says, is damaged, or doesn't fit what it is read into."""
+
+
+class UnsafeFileError(FileFormatError):
+    """A file holds or asks for what no model file may: code, other files, or more memory than its size warrants."""

@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from triceras.core import dtypes
+from triceras.core.errors import FileFormatError, UnsafeFileError
+
 #: (room, class name) -> class or function.
 _builtin: dict[tuple[str, str], Any] = {}
 _room_of: dict[Any, str] = {}
 _custom: dict[str, Any] = {}
 _custom_names: dict[Any, str] = {}
 _scoped: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects", default=MappingProxyType({}))
-#: Codecs of values that other rooms own: class name -> decoder, and (test, encoder).
+#: Codecs of values, some of which other rooms own: class name -> decoder, and (test, encoder).
 DECODERS: dict[str, Callable[[Any], Any]] = {}
 ENCODERS: list[tuple[Callable[[Any], bool], Callable[[Any], Any]]] = []
 
@@ -230,11 +233,27 @@ def serialize_shapes(value: Any) -> Any:
 
 # ---- from JSON -------------------------------------------------------------------------------------------------------
 
-_PLAIN_DECODERS: dict[str, Callable[[Any], Any]] = {
-    "__bytes__": lambda config: config["value"].encode(),
-    "__numpy__": lambda config: np.array(config["value"], dtype=config["dtype"]),
-    "__ellipsis__": lambda config: Ellipsis,
-}
+#: Whether the caller of the load that is going on vouches for the file; None where nothing is being loaded.
+_trusted: ContextVar[bool | None] = ContextVar("trusted", default=None)
+
+
+class UnknownObjectError(FileFormatError):
+    """A file names classes or functions that nobody registered."""
+
+
+def require_trust(what: str) -> None:
+    """Refuse something that could do harm, where it comes from a file that the caller doesn't vouch for.
+
+    Args:
+        what: names it, as "a Python lambda, which is code".
+
+    Raises:
+        UnsafeFileError: a file is being read in safe mode.
+    """
+    if _trusted.get() is False:
+        raise UnsafeFileError(
+            f"The file holds {what}: that is refused in safe mode. If you trust who made the file, pass safe_mode=False."
+        )
 
 
 def deserialize_keras_object(
@@ -244,62 +263,97 @@ def deserialize_keras_object(
 
     Args:
         config: what JSON held.
-        custom_objects: name -> class or function, before those registered.
-        safe_mode: whether code in the file is refused.
+        custom_objects: name -> class or function; they go before registered ones, and those before built-in ones.
+        safe_mode: whether code, other files and addresses in it are refused. Inside of a call that trusts its file, it does.
 
     Raises:
-        ValueError: it names a class or function that isn't registered.
+        UnknownObjectError: it names classes or functions that aren't registered; all of them are listed.
+        UnsafeFileError: it holds what is refused in safe mode.
     """
-    if custom_objects:
-        with CustomObjectScope(custom_objects):
-            return deserialize_keras_object(config, None, safe_mode, **kwargs)
+    is_outermost = _trusted.get() is None
+    token = _trusted.set(not safe_mode or _trusted.get() is True)
+    try:
+        with CustomObjectScope(custom_objects or {}):
+            return _decode(config)
+    except UnknownObjectError as error:
+        if is_outermost:
+            with CustomObjectScope(custom_objects or {}):
+                raise _all_unknown(config, error) from error
+        raise
+    finally:
+        _trusted.reset(token)
+
+
+def _decode(config: Any) -> Any:
     if config is None or isinstance(config, bool | int | float):
         return config
     if isinstance(config, str):
         return config if (found := get_registered_object(config)) is None else found
     if isinstance(config, list | tuple):
-        return [deserialize_keras_object(x, None, safe_mode) for x in config]
+        return [_decode(x) for x in config]
     if not isinstance(config, dict):
         return config
     if "class_name" not in config or "config" not in config:
-        return {key: deserialize_keras_object(value, None, safe_mode) for key, value in config.items()}
-    return _deserialize_tagged(config, safe_mode)
+        return {key: _decode(value) for key, value in config.items()}
+    return _decode_tagged(config)
 
 
-def _deserialize_tagged(config: dict[str, Any], safe_mode: bool) -> Any:
+def _decode_tagged(config: dict[str, Any]) -> Any:
     name, inner = config["class_name"], config["config"]
-    if name == "__tuple__":
-        return tuple(deserialize_keras_object(x, None, safe_mode) for x in inner["value"])
-    if name == "__slice__":
-        parts = deserialize_keras_object(inner, None, safe_mode)
-        return slice(parts["start"], parts["stop"], parts["step"])
-    if name == "__lambda__":
-        raise ValueError(
-            "The file holds a Python lambda, which is code, and code in files is never run. Load with "
-            "custom_objects={name: function}, or save the model again with a registered function."
-        )
-    decoder = _PLAIN_DECODERS.get(name) or DECODERS.get(name)
+    decoder = DECODERS.get(name)
     if decoder is not None:
-        return decoder(inner)
+        try:
+            return decoder(inner)
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise FileFormatError(
+                f"A value tagged {name!r} can't be made of {_shortened(inner)}: {error!r}."
+            ) from error
     if name == "function":
         return find_object(config.get("module"), inner)
     cls = find_object(config.get("module"), name, config.get("registered_name"))
     if not hasattr(cls, "from_config"):
-        raise ValueError(f"{name!r} in the file names {cls!r}, which has no from_config().")
-    obj = _from_config(cls, inner, safe_mode)
+        raise FileFormatError(f"{name!r} in the file names {cls!r}, which has no from_config().")
+    obj = _from_config(cls, inner)
     _restore_build(obj, config)
     if config.get("compile_config") and hasattr(obj, "compile_from_config"):
         obj.compile_from_config(config["compile_config"])
     return obj
 
 
-def _from_config(cls: Any, inner: Any, safe_mode: bool) -> Any:
+def _decode_array(config: Any) -> np.ndarray:
+    """An array of numbers; the size of any other dtype could be anything."""
+    return np.array(config["value"], dtype=dtypes.numpy_dtype(dtypes.standardize_dtype(config["dtype"])))
+
+
+def _refuse_lambda(config: Any) -> Any:
+    raise UnsafeFileError(
+        "The file holds a Python lambda, which is code, and code in files is never run. Load with "
+        "custom_objects={name: function}, or save the model again with a registered function."
+    )
+
+
+DECODERS |= {
+    "__tuple__": lambda config: tuple(_decode(x) for x in config["value"]),
+    "__slice__": lambda config: slice(*(_decode(config[part]) for part in ("start", "stop", "step"))),
+    "__bytes__": lambda config: config["value"].encode(),
+    "__numpy__": _decode_array,
+    "__ellipsis__": lambda config: Ellipsis,
+    "__lambda__": _refuse_lambda,
+}
+
+
+def _from_config(cls: Any, inner: Any) -> Any:
     try:
         if "safe_mode" in inspect.signature(cls.from_config).parameters:
-            return cls.from_config(inner, safe_mode=safe_mode)
+            return cls.from_config(inner, safe_mode=not _trusted.get())
         return cls.from_config(inner)
     except TypeError as error:
-        raise TypeError(f"{cls.__name__} could not be made from its config {inner}: {error}") from error
+        raise TypeError(f"{cls.__name__} could not be made from its config {_shortened(inner)}: {error}") from error
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 500 else f"{text[:500]} …"
 
 
 def _restore_build(obj: Any, config: dict[str, Any]) -> None:
@@ -310,11 +364,20 @@ def _restore_build(obj: Any, config: dict[str, Any]) -> None:
 
 
 def find_object(module: str | None, name: str, registered_name: str | None = None) -> Any:
-    """The class or function a file means.
+    """The class or function a file means: among what the caller passes, registered ones, and built-in ones, in this order.
 
     Raises:
-        ValueError: nothing of that name is registered.
+        UnknownObjectError: nothing of that name is registered.
     """
+    found = _found(module, name, registered_name)
+    if found is None:
+        raise UnknownObjectError(_unknown([(module, name, registered_name)]))
+    return found
+
+
+def _found(module: Any, name: Any, registered_name: Any) -> Any:
+    if not isinstance(name, str) or not isinstance(module, str | None) or not isinstance(registered_name, str | None):
+        raise FileFormatError(f"A class or function in the file is named {name!r} of module {module!r}: no strings.")
     for candidate in (registered_name, name):
         if candidate is not None and (found := get_registered_object(candidate)) is not None:
             return found
@@ -322,13 +385,45 @@ def find_object(module: str | None, name: str, registered_name: str | None = Non
     if room is not None and (room, name) in _builtin:
         return _builtin[room, name]
     if module == "builtins" or room == "":
-        for (_, known), value in _builtin.items():
-            if known == name:
-                return value
-    raise ValueError(
-        f"The file names {name!r} of module {module!r}, which isn't registered. Pass "
-        f"custom_objects={{{name!r}: ...}}, or register it with @triceras.saving.register_keras_serializable()."
+        return next((value for (_, known), value in _builtin.items() if known == name), None)
+    return None
+
+
+def _unknown(names: list[tuple[str | None, str, str | None]]) -> str:
+    listed = ", ".join(f"{name!r} of module {module!r}" for module, name, _ in names)
+    passed = ", ".join(f"{name!r}: ..." for _, name, _ in names)
+    return (
+        f"The file names {listed}, which {'is' if len(names) == 1 else 'are'}n't registered. Pass "
+        f"custom_objects={{{passed}}}, or register "
+        f"{'it' if len(names) == 1 else 'them'} with @triceras.saving.register_keras_serializable()."
     )
+
+
+def _all_unknown(config: Any, error: UnknownObjectError) -> UnknownObjectError:
+    """An error that lists every class and function that a configuration names and nobody registered."""
+    missing: dict[Any, None] = {}
+
+    def look(value: Any) -> None:
+        if isinstance(value, list):
+            for part in value:
+                look(part)
+        elif isinstance(value, dict):
+            name, inner = value.get("class_name"), value.get("config")
+            if isinstance(name, str) and "config" in value and name not in DECODERS and "module" in value:
+                is_function = name == "function" and isinstance(inner, str)
+                wanted = (value["module"], *((inner, None) if is_function else (name, value.get("registered_name"))))
+                if not _is_op_entry(value) and _found(*wanted) is None:
+                    missing[wanted] = None
+            for part in value.values():
+                look(part)
+
+    look(config)
+    return UnknownObjectError(_unknown(list(missing))) if missing else error
+
+
+def _is_op_entry(entry: dict[str, Any]) -> bool:
+    """Whether an entry of a functional model is the call of an op, whose names are those of ``ops``."""
+    return room_of_module(entry["module"]) == "ops"
 
 
 def room_of_module(module: str | None) -> str | None:

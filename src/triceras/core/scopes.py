@@ -9,6 +9,8 @@ from typing import Any
 stateless: ContextVar[Any] = ContextVar("stateless", default=None)
 #: The dtype that floating variables are read in, or None.
 autocast: ContextVar[str | None] = ContextVar("autocast", default=None)
+#: The open Blanks (core/blanks.py), for which variables are made without values, or None.
+blanks: ContextVar[Any] = ContextVar("blanks", default=None)
 #: True while shapes and dtypes are inferred rather than values computed.
 symbolic: ContextVar[bool] = ContextVar("symbolic", default=False)
 #: True inside of what may be traced by itself: loops, branches, mapped functions, what is computed again for gradients.

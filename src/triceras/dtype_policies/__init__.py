@@ -1,5 +1,6 @@
 """Which dtype a layer computes in and which it stores its variables in."""
 
+from triceras.core import objects
 from triceras.dtype_policies.policy import (
     DTypePolicy,
     DTypePolicyMap,
@@ -22,3 +23,5 @@ __all__ = [
     "serialize",
     "set_dtype_policy",
 ]
+
+objects.register_builtin("dtype_policies", (DTypePolicy, DTypePolicyMap))

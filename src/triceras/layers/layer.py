@@ -574,7 +574,7 @@ class Layer(LayerState, Operation):
     def save_own_variables(self, store: Any) -> None:
         """Put the layer's own variables into a mapping, by their position."""
         for position, variable in enumerate(self._variables_in_files()):
-            store[str(position)] = variable.numpy()
+            store[str(position)] = variable
 
     def load_own_variables(self, store: Any) -> None:
         """Set the layer's own variables from a mapping."""

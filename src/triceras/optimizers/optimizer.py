@@ -177,9 +177,9 @@ class Optimizer:
         self._trainable_variables = list(variables)
         self._positions = {id(v): i for i, v in enumerate(variables)}
         if self.use_ema:
-            self._averages = self.add_optimizer_variables(variables, "average")
-            for average, variable in zip(self._averages, variables, strict=True):
-                average.assign(variable.value)
+            self._averages = [
+                self.add_variable_from_reference(v, "average", lambda *_, v=v, **__: v.stored_value) for v in variables
+            ]
         if self.gradient_accumulation_steps:
             self._accumulators = self.add_optimizer_variables(variables, "gradient_accumulator")
         self.built = True
@@ -493,7 +493,7 @@ class Optimizer:
     def save_own_variables(self, store: Any) -> None:
         """Put the state into a mapping, by position."""
         for position, variable in enumerate(self.variables):
-            store[str(position)] = variable.numpy()
+            store[str(position)] = variable
 
     def load_own_variables(self, store: Any) -> None:
         """Set the state from a mapping."""

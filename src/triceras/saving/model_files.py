@@ -1,37 +1,29 @@
-"""``.keras`` archives and ``.weights.h5`` files."""
+"""Models and weights in files: which format a name means, and ``.keras`` archives."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
 import pathlib
-import tempfile
 import warnings
 import zipfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from triceras.core import objects
+from triceras.core.blanks import Blanks
+from triceras.core.errors import FileFormatError, UnsafeFileError
+from triceras.saving.archive import CONFIG, METADATA, WEIGHTS, ModelArchive
 from triceras.saving.atomic import replacing
+from triceras.saving.hdf5 import reading
+from triceras.saving.limits import Budget
 from triceras.saving.orbax_files import checkpoint_in, load_orbax_model, load_orbax_weights
-from triceras.saving.weights import open_hdf5, read_variables, write_variables
+from triceras.saving.weights import read_variables, variables_file
 
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 #: The version of Keras whose format is written.
 KERAS_VERSION = "3.15.1"
-#: The greatest size of the text members, in bytes.
-MAX_TEXT = 256 * 2**20
-
-
-def _path(filepath: Any) -> pathlib.Path:
-    return pathlib.Path(os.fspath(filepath))
-
-
-def _check_target(path: pathlib.Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists. Pass overwrite=True to replace it.")
-    if not path.parent.exists():
-        raise FileNotFoundError(f"The folder {path.parent} doesn't exist. Make it first.")
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
@@ -44,13 +36,13 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
         filepath: the file, which ends in ``.keras``.
         overwrite: whether a file of that name may be replaced.
         zipped: whether to write an archive (the default) or a folder.
+        kwargs: ``include_optimizer=False`` leaves out the optimizer's state.
 
     Raises:
         ValueError: the name ends otherwise, or something in the model can't be written.
     """
     include_optimizer = kwargs.pop("include_optimizer", True)
-    if kwargs:
-        raise ValueError(f"save_model() received arguments it doesn't know: {', '.join(kwargs)}.")
+    _check_no_more("save_model", kwargs)
     path = _path(filepath)
     if path.suffix != ".keras" and zipped is not False:
         raise ValueError(
@@ -62,39 +54,45 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
             stacklevel=3,
         )
     _check_target(path, overwrite)
-    optimizer = getattr(model, "optimizer", None)
     config = json.dumps(objects.serialize_keras_object(model))
     metadata = {"keras_version": KERAS_VERSION, "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
-    if not include_optimizer:
-        model.optimizer = None
+    members = {METADATA: json.dumps(metadata), CONFIG: config}
+    with _without_optimizer(model) if not include_optimizer else contextlib.nullcontext():
+        weights = variables_file(model).chunks()
+    if zipped is False:
+        _write_folder(path, members, weights)
+    else:
+        _write_archive(path, members, weights)
+
+
+@contextlib.contextmanager
+def _without_optimizer(model: Any) -> Iterator[None]:
+    optimizer, model.optimizer = model.optimizer, None
     try:
-        with tempfile.TemporaryDirectory(prefix="triceras-", dir=path.parent) as folder:
-            weights = pathlib.Path(folder) / WEIGHTS
-            with open_hdf5(weights, "w") as file:
-                write_variables(file, model)
-            members = {METADATA: json.dumps(metadata), CONFIG: config}
-            if zipped is False:
-                _write_folder(path, members, weights)
-            else:
-                _write_archive(path, members, weights)
+        yield
     finally:
         model.optimizer = optimizer
 
 
-def _write_archive(path: pathlib.Path, members: dict[str, str], weights: pathlib.Path) -> None:
+def _write_archive(path: pathlib.Path, members: dict[str, str], weights: Iterator[Any]) -> None:
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, text in members.items():
             archive.writestr(name, text)
-        archive.write(weights, WEIGHTS)
+        with archive.open(WEIGHTS, "w", force_zip64=True) as member:
+            member.writelines(weights)
 
 
-def _write_folder(path: pathlib.Path, members: dict[str, str], weights: pathlib.Path) -> None:
+def _write_folder(path: pathlib.Path, members: dict[str, str], weights: Iterator[Any]) -> None:
     path.mkdir(exist_ok=True)
     for name, text in members.items():
         with replacing(path / name) as temporary:
             temporary.write_text(text)
-    with replacing(path / WEIGHTS) as temporary:
-        temporary.write_bytes(weights.read_bytes())
+    _write_file(path / WEIGHTS, weights)
+
+
+def _write_file(path: pathlib.Path, chunks: Iterator[Any]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.writelines(chunks)
 
 
 def load_model(
@@ -106,56 +104,55 @@ def load_model(
         filepath: the file; or the folder of a checkpoint, or that of several, whose last one is read.
         custom_objects: name -> class or function, for what the file names and nobody registered.
         compile: whether to compile it as it was when saved.
-        safe_mode: whether code in the file is refused.
+        safe_mode: whether to refuse what a file from elsewhere could do harm with: code, other files, and sizes out of
+            proportion. Pass False only if you trust who made the file.
 
     Returns:
         The model.
 
     Raises:
-        ValueError: the file is damaged, or names something that isn't registered.
+        FileFormatError: the file is damaged, or is no model file.
+        UnsafeFileError: it holds what is refused in safe mode.
+        ValueError: it names something that isn't registered.
     """
-    path = _path(filepath)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {path}.")
-    if path.is_file() and not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no .keras archive. Files of weights are read with model.load_weights().")
-    checkpoint = checkpoint_in(path)
-    if checkpoint is not None:
-        return load_orbax_model(checkpoint, custom_objects, compile, safe_mode)
-    config = json.loads(_read_text(path, CONFIG))
-    if not compile:
-        config.pop("compile_config", None)
-    model = objects.deserialize_keras_object(config, custom_objects, safe_mode)
-    _load_weights_of(path, model, skip_mismatch=False)
-    return model
+    path = _existing(filepath)
+    with _reading(path):
+        checkpoint = checkpoint_in(path)
+        if checkpoint is not None:
+            return load_orbax_model(checkpoint, custom_objects, compile, safe_mode)
+        with ModelArchive(path, trusted=not safe_mode) as archive:
+            config = archive.json(CONFIG)
+            if not compile and isinstance(config, dict):
+                config.pop("compile_config", None)
+            with Blanks(_counted(archive.budget)):
+                model = objects.deserialize_keras_object(config, custom_objects, safe_mode)
+                if not hasattr(model, "load_weights"):
+                    raise FileFormatError(f"{path} holds no model but {type(model).__name__}.")
+                _read_weights(archive, model, skip_mismatch=False)
+            return model
 
 
-def _read_text(path: pathlib.Path, name: str) -> str:
-    if path.is_dir():
-        return (path / name).read_text()
-    with zipfile.ZipFile(path) as archive:
-        try:
-            info = archive.getinfo(name)
-        except KeyError as error:
-            raise ValueError(f"{path} has no {name}; it isn't a model file, or is damaged.") from error
-        if info.file_size > MAX_TEXT:
-            raise ValueError(f"{path}: {name} claims {info.file_size} bytes, more than {MAX_TEXT}.")
-        return archive.read(info).decode()
+def _counted(budget: Budget) -> Callable[[str, int], None]:
+    return lambda name, size: budget.take(size, f"the variable {name!r}, for which it has no value,")
 
 
-def _load_weights_of(path: pathlib.Path, model: Any, skip_mismatch: bool) -> None:
-    if path.is_dir():
-        with open_hdf5(path / WEIGHTS, "r") as file:
-            read_variables(file, model, skip_mismatch)
-        return
-    with zipfile.ZipFile(path) as archive:
-        if WEIGHTS not in archive.namelist():
-            raise ValueError(f"{path} has no {WEIGHTS}; it isn't a model file, or is damaged.")
-        info = archive.getinfo(WEIGHTS)
-        if info.compress_type != zipfile.ZIP_STORED and info.file_size > 1000 * max(info.compress_size, 1):
-            raise ValueError(f"{path}: {WEIGHTS} claims to unpack to {info.file_size} bytes from {info.compress_size}.")
-        with archive.open(info) as member, open_hdf5(member, "r") as file:
-            read_variables(file, model, skip_mismatch)
+def _read_weights(archive: ModelArchive, model: Any, skip_mismatch: bool) -> None:
+    source = f"{archive.path}: {WEIGHTS}"
+    with archive.open(WEIGHTS) as member, reading(member, source) as file:
+        read_variables(file, model, source, archive.budget, skip_mismatch)
+
+
+@contextlib.contextmanager
+def _reading(path: pathlib.Path) -> Iterator[None]:
+    """Whatever goes wrong inside has one kind of error, which names the file."""
+    try:
+        yield
+    except (ValueError, ImportError, FileNotFoundError, PermissionError):
+        raise
+    except MemoryError as error:
+        raise UnsafeFileError(f"{path} asks for more memory than there is: {error}") from error
+    except Exception as error:
+        raise FileFormatError(f"{path} can't be read as a model: {type(error).__name__}: {error}") from error
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any) -> None:
@@ -170,6 +167,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
     Raises:
         ValueError: the name ends otherwise, or the model isn't built.
     """
+    _check_no_more("save_weights", kwargs)
     path = _path(filepath)
     if not path.name.endswith(".weights.h5"):
         raise ValueError(f"A file of weights ends in '.weights.h5', received {str(path)!r}.")
@@ -178,8 +176,7 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_si
     if not model.built:
         raise ValueError(f"Model {model.name!r} isn't built, so it has no weights to save. Call it on data first.")
     _check_target(path, overwrite)
-    with replacing(path) as temporary, open_hdf5(temporary, "w") as file:
-        write_variables(file, model)
+    _write_file(path, variables_file(model).chunks())
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
@@ -189,23 +186,50 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
         model: the model, built.
         filepath: the file; or the folder of a checkpoint, or that of several, whose last one is read.
         skip_mismatch: whether parts that don't fit are left as they are, with a warning.
+        kwargs: ``safe_mode=False`` takes sizes out of proportion, for files of people you trust.
 
     Raises:
-        ValueError: a part's variables are missing or have other shapes.
+        FileFormatError: a part's variables are missing or have other shapes, or the file is damaged.
+        UnsafeFileError: it is a file no honest program writes.
     """
+    trusted = not kwargs.pop("safe_mode", True)
+    _check_no_more("load_weights", kwargs)
+    path = _existing(filepath)
+    with _reading(path):
+        checkpoint = checkpoint_in(path)
+        if checkpoint is not None:
+            load_orbax_weights(model, checkpoint, skip_mismatch)
+        elif path.suffix == ".keras" or path.is_dir():
+            with ModelArchive(path, trusted) as archive:
+                _read_weights(archive, model, skip_mismatch)
+        elif path.name.endswith(".weights.h5"):
+            budget = Budget(str(path), path.stat().st_size, trusted)
+            with reading(path, str(path)) as file:
+                read_variables(file, model, str(path), budget, skip_mismatch)
+        else:
+            raise ValueError(
+                f"Weights are read from '.weights.h5' and '.keras' files and Orbax checkpoints, received {str(path)!r}."
+            )
+
+
+def _path(filepath: Any) -> pathlib.Path:
+    return pathlib.Path(os.fspath(filepath))
+
+
+def _existing(filepath: Any) -> pathlib.Path:
     path = _path(filepath)
     if not path.exists():
         raise FileNotFoundError(f"There is no file {path}.")
-    if path.suffix == ".keras":
-        _load_weights_of(path, model, skip_mismatch)
-        return
-    checkpoint = checkpoint_in(path)
-    if checkpoint is not None:
-        load_orbax_weights(model, checkpoint, skip_mismatch)
-        return
-    if not path.name.endswith(".weights.h5"):
-        raise ValueError(
-            f"Weights are read from '.weights.h5' and '.keras' files and Orbax checkpoints, received {str(path)!r}."
-        )
-    with open_hdf5(path, "r") as file:
-        read_variables(file, model, skip_mismatch)
+    return path
+
+
+def _check_target(path: pathlib.Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists. Pass overwrite=True to replace it.")
+    if not path.parent.exists():
+        raise FileNotFoundError(f"The folder {path.parent} doesn't exist. Make it first.")
+
+
+def _check_no_more(function: str, kwargs: dict[str, Any]) -> None:
+    if kwargs:
+        raise ValueError(f"{function}() received arguments it doesn't know: {', '.join(kwargs)}.")

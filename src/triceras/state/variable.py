@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,6 +53,8 @@ class Variable(registry.StateHolder, TensorOperators):
         ([2.0, 3.0], (2,), 'float32')
     """
 
+    state: Any
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Variable:
         if "_origin" not in cls.__dict__:
             cls = native_class(cls, registry.active())
@@ -86,27 +89,37 @@ class Variable(registry.StateHolder, TensorOperators):
         self._regularizer: Any = None
         self._constraint: Any = None
         self._layout = layout
-        value = self._first_value(initializer, shape, dtype)
+        self._blank_from: tuple[Any, str, Any] | None = None
+        if callable(initializer) and not isinstance(initializer, registry.StateHolder):
+            self._shape = self._checked_shape(shape)
+            self._dtype = self.backend.canonical(dtypes.standardize_dtype(dtype))
+            self._blank_from = initializer, dtypes.standardize_dtype(dtype), scopes.blanks.get()
+            if scopes.blanks.get() is None:
+                self.draw()
+            else:
+                scopes.blanks.get().note(self)
+            return
+        value = initializer.value if isinstance(initializer, registry.StateHolder) else initializer
+        self._check_given(value, shape)
         self._dtype = dtypes.standardize_dtype(dtype) if dtype is not None else _dtype_of(value)
         self._dtype = self.backend.canonical(self._dtype)
+        self._begin_with(value)
+        self._shape = tuple(int(d) for d in self.state.shape)
+
+    def _begin_with(self, value: Any) -> None:
         with registry.use(self.backend), self.backend.outside_trace():
             self.state = self._new_state(value)
-        self._shape = tuple(int(d) for d in self.state.shape)
 
     def _new_state(self, value: Any) -> Any:
         replicas = self._aggregation or "none", self._synchronization or "auto"
         return self.backend.new_state(value, self._dtype, self._trainable, *replicas)
 
-    def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Any:
-        if not callable(initializer) or isinstance(initializer, registry.StateHolder):
-            value = initializer.value if isinstance(initializer, registry.StateHolder) else initializer
-            if shape is not None and tuple(np.shape(value) if not hasattr(value, "shape") else value.shape) != tuple(
-                shape
-            ):
-                raise ValueError(
-                    f"The variable {self._path!r} is given a value of shape {np.shape(value)}, expected {tuple(shape)}."
-                )
-            return value
+    def _check_given(self, value: Any, shape: Any) -> None:
+        given = tuple(value.shape) if hasattr(value, "shape") else np.shape(value)
+        if shape is not None and given != tuple(shape):
+            raise ValueError(f"The variable {self._path!r} is given a value of shape {given}, expected {tuple(shape)}.")
+
+    def _checked_shape(self, shape: Any) -> tuple[int, ...]:
         if shape is None:
             raise ValueError(
                 f"The variable {self._path!r} has a function for an initializer, which needs a shape: pass shape=(...)."
@@ -114,9 +127,49 @@ class Variable(registry.StateHolder, TensorOperators):
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         if any(not isinstance(d, int | np.integer) or d < 0 for d in shape):
             raise ValueError(f"The variable {self._path!r} needs a shape of known sizes, received {shape}.")
+        return tuple(map(int, shape))
+
+    # ---- without a value, while a file is read (core/blanks.py) -------------------------------------------------------
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it has no value yet: it was made while a file is read, and the value is still to come."""
+        return self._blank_from is not None
+
+    def draw(self) -> None:
+        """Give a blank one its initializer's value; others keep theirs."""
+        if self._blank_from is None:
+            return
+        initializer, dtype, blanks = self._blank_from
+        if blanks is not None:
+            blanks.before_drawing(self._path, math.prod(self._shape) * dtypes.numpy_dtype(self._dtype).itemsize)
         with self.backend.outside_trace():
             make = getattr(initializer, "on_host", initializer)  # the built-in initializers draw on the host
-            return make(shape, dtype=dtypes.standardize_dtype(dtype))
+            value = make(self._shape, dtype=dtype)
+        self._blank_from = None
+        self._begin_with(value)
+        self._shape = tuple(int(d) for d in self.state.shape)
+
+    def _drawn_state(self) -> Any:
+        """The state of one that is read while it is blank."""
+        if self._blank_from is None:
+            raise AttributeError(f"The variable {self._path!r} has no state.")
+        self.draw()
+        return self.state
+
+    def when_stored(self, tell: Callable[[], None]) -> None:
+        """Do something that needs the state: now, or where it is blank, when all variables made beside it have theirs."""
+        if self._blank_from is None or self._blank_from[2] is None:
+            tell()
+        else:
+            self._blank_from[2].later(tell)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "state":
+                return self._drawn_state()
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}.")
 
     # ---- what it is -------------------------------------------------------------------------------------------------
 
@@ -164,7 +217,7 @@ class Variable(registry.StateHolder, TensorOperators):
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        if hasattr(self.state, "requires_grad_") and self._dtype in dtypes.FLOATS:
+        if not self.is_blank and hasattr(self.state, "requires_grad_") and self._dtype in dtypes.FLOATS:
             self.state.requires_grad_(self._trainable)
 
     @property
@@ -232,7 +285,10 @@ class Variable(registry.StateHolder, TensorOperators):
 
     def store(self, value: Tensor) -> None:
         """Replace the stored value by a tensor of its shape and dtype, whatever scopes are open."""
-        if value is not self.state:
+        if self._blank_from is not None:
+            self._blank_from = None
+            self._begin_with(value)
+        elif value is not self.state:
             self.state = self.backend.write_state(self.state, value)
 
     def assign(self, value: Any) -> Tensor:

@@ -33,6 +33,7 @@ class LayerMixin(tf.__internal__.tracking.AutoTrackable):
 
     def _native_track(self, name: str, value: Any) -> None:
         """Register a tracked attribute."""
-        child = value.state if isinstance(value, VariableMixin) else value
-        if isinstance(child, tf.__internal__.tracking.Trackable):
-            self._track_trackable(child, name, overwrite=True)
+        if isinstance(value, VariableMixin):
+            value.when_stored(lambda: self._track_trackable(value.state, name, overwrite=True))  # type: ignore[attr-defined]
+        elif isinstance(value, tf.__internal__.tracking.Trackable):
+            self._track_trackable(value, name, overwrite=True)

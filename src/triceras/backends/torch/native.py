@@ -21,7 +21,9 @@ class VariableMixin:
     def state(self) -> torch.Tensor:
         """The tensor it holds: the module's, so that what torch puts into its place there is what the layer computes with."""
         home = self._home
-        return self.__dict__["state"] if home is None else home[0][home[1]]
+        if home is not None:
+            return home[0][home[1]]
+        return self.__dict__["state"] if "state" in self.__dict__ else self._drawn_state()  # type: ignore[attr-defined]
 
     @state.setter
     def state(self, tensor: torch.Tensor) -> None:
@@ -76,15 +78,18 @@ class LayerMixin(torch.nn.Module):
     def _native_track(self, name: str, value: Any) -> None:
         """Register a tracked attribute with the module."""
         if isinstance(value, VariableMixin):
-            state = value.state  # type: ignore[attr-defined]
-            registry: dict[str, Any] = self._parameters if isinstance(state, torch.nn.Parameter) else self._buffers
-            registry[name] = state
-            if value._home is None:  # one variable may belong to several layers
-                value._home = registry, name
-            if registry is self._buffers:
-                self._non_persistent_buffers_set.discard(name)
+            value.when_stored(functools.partial(self._register_variable, name, value))  # type: ignore[attr-defined]
         elif isinstance(value, torch.nn.Module):
             self._modules[name] = value
+
+    def _register_variable(self, name: str, variable: VariableMixin) -> None:
+        state = variable.state
+        registry: dict[str, Any] = self._parameters if isinstance(state, torch.nn.Parameter) else self._buffers
+        registry[name] = state
+        if variable._home is None:  # one variable may belong to several layers
+            variable._home = registry, name
+        if registry is self._buffers:
+            self._non_persistent_buffers_set.discard(name)
 
     def _native_names(self) -> dict[str, Any]:
         """Names and variables, for a copy's parameters and buffers to be the tensors of its own variables."""
