@@ -426,3 +426,82 @@ def test_a_config_cannot_name_code(saved: pathlib.Path, text: str) -> None:
     marshalled = '{"class_name": "__lambda__", "config": {"value": ["", null, null]}}'
     with pytest.raises(ValueError, match="code in files is never run"):
         load_model(rewritten(saved, lambda members: members.update({"config.json": marshalled.encode()})))
+
+
+# ---- files of layers' own, other dtypes --------------------------------------------------------------------------------
+
+
+@saving.register_keras_serializable("tests")
+class Words(layers.Layer):
+    """A layer with a file of its own."""
+
+    def __init__(self, words: tuple[str, ...] = (), **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.words = list(words)
+
+    def call(self, x: object) -> object:
+        return x
+
+    def save_assets(self, folder: str) -> None:
+        pathlib.Path(folder, "words.txt").write_text("\n".join(self.words))
+
+    def load_assets(self, folder: str) -> None:
+        self.words = pathlib.Path(folder, "words.txt").read_text().split("\n")
+
+    def get_config(self) -> dict[str, object]:
+        return layers.Layer.get_config(self)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_files_of_layers(backend: Backend, tmp_path: pathlib.Path, zipped: bool) -> None:
+    path = tmp_path / ("model.keras" if zipped else "model")
+    both = [Words(("a", "b")), Words(("c",))]
+    triceras.Sequential([triceras.Input((4,)), both[0], layers.Dense(2), both[1]]).save(path, zipped=zipped)
+    names = zipfile.ZipFile(path).namelist() if zipped else [p.relative_to(path).as_posix() for p in path.rglob("*")]
+    assert {"assets/layers/words/words.txt", "assets/layers/words_1/words.txt"} <= set(names)
+    again = load_model(path)
+    assert [layer.words for layer in again.layers if isinstance(layer, Words)] == [["a", "b"], ["c"]]
+
+
+def test_a_folder_with_other_files_stays(backend: Backend, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"holds more than a model: \['notes.txt'\]"):
+        stack().save(tmp_path, zipped=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_float16"])
+def test_loading_into_another_dtype(backend: Backend, tmp_path: pathlib.Path, dtype: str) -> None:
+    model = convolutional()
+    if backend.name != "numpy":
+        model.compile("adam", "mse")
+    model.save(tmp_path / "model.keras")
+    again = load_model(tmp_path / "model.keras", dtype=dtype)
+    assert {layer.dtype_policy.name for layer in again.layers} == {dtype}
+    stored = "float32" if dtype.startswith("mixed") else dtype
+    assert {v.stored_dtype for v in again.weights} == {stored}
+    for a, b in zip(predictions(again, IMAGES), predictions(model, IMAGES), strict=True):
+        np.testing.assert_allclose(a, b, rtol=3e-2, atol=3e-2)
+
+
+def test_a_model_is_made_without_drawing_what_the_file_holds(
+    backend: Backend, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = graph()
+    if backend.name != "numpy":
+        model.compile(triceras.optimizers.Adam(use_ema=True), "mse")
+        model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+
+    def draws(self: object, *args: object, **kwargs: object) -> None:
+        raise AssertionError("an initial value was drawn")
+
+    for initializer in (triceras.initializers.GlorotUniform, triceras.initializers.RandomUniform):
+        monkeypatch.setattr(initializer, "on_host", draws, raising=False)
+        monkeypatch.setattr(initializer, "__call__", draws)
+    again = load_model(tmp_path / "model.keras")
+    for a, b in zip(again.variables, model.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    if backend.name == "torch":
+        order = [tuple(p.shape) for p in model.parameters()]  # type: ignore[attr-defined]
+        assert [tuple(p.shape) for p in again.parameters()] == order

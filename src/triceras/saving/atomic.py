@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Iterator
 
@@ -28,6 +29,32 @@ def replacing(target: pathlib.Path) -> Iterator[pathlib.Path]:
         _sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(target: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary folder beside a target, which it replaces when the block ends without an error.
+
+    What was there steps aside for a moment, under a name that begins with a dot, as no system swaps two folders in one step.
+    """
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
+    aside = temporary.with_suffix(".old")
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                with file.open("rb+") as opened:
+                    os.fsync(opened.fileno())
+        temporary.chmod(0o777 & ~_umask())
+        if target.exists():
+            target.replace(aside)
+        temporary.replace(target)
+        _sync_folder(target.parent)
+    finally:
+        if aside.exists() and not target.exists():
+            aside.replace(target)
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _umask() -> int:

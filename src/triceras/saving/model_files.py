@@ -12,11 +12,12 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from triceras.core import objects
+from triceras.core import dtypes, objects
 from triceras.core.blanks import Blanks
 from triceras.core.errors import FileFormatError, UnsafeFileError
 from triceras.saving.archive import CONFIG, METADATA, WEIGHTS, ModelArchive
-from triceras.saving.atomic import replacing
+from triceras.saving.assets import assets_of, load_assets
+from triceras.saving.atomic import replacing, replacing_folder
 from triceras.saving.hdf5 import reading
 from triceras.saving.limits import Budget
 from triceras.saving.orbax_files import checkpoint_in, load_orbax_model, load_orbax_weights
@@ -59,10 +60,8 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     members = {METADATA: json.dumps(metadata), CONFIG: config}
     with _without_optimizer(model) if not include_optimizer else contextlib.nullcontext():
         weights = variables_file(model).chunks()
-    if zipped is False:
-        _write_folder(path, members, weights)
-    else:
-        _write_archive(path, members, weights)
+    write = _write_folder if zipped is False else _write_archive
+    write(path, members, weights, assets_of(model))
 
 
 @contextlib.contextmanager
@@ -74,20 +73,32 @@ def _without_optimizer(model: Any) -> Iterator[None]:
         model.optimizer = optimizer
 
 
-def _write_archive(path: pathlib.Path, members: dict[str, str], weights: Iterator[Any]) -> None:
+def _write_archive(
+    path: pathlib.Path, members: dict[str, str], weights: Iterator[Any], assets: dict[str, bytes]
+) -> None:
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, text in members.items():
             archive.writestr(name, text)
         with archive.open(WEIGHTS, "w", force_zip64=True) as member:
             member.writelines(weights)
+        for name, data in assets.items():
+            archive.writestr(name, data)
 
 
-def _write_folder(path: pathlib.Path, members: dict[str, str], weights: Iterator[Any]) -> None:
-    path.mkdir(exist_ok=True)
-    for name, text in members.items():
-        with replacing(path / name) as temporary:
-            temporary.write_text(text)
-    _write_file(path / WEIGHTS, weights)
+def _write_folder(
+    path: pathlib.Path, members: dict[str, str], weights: Iterator[Any], assets: dict[str, bytes]
+) -> None:
+    others = {p.name for p in path.iterdir()} - {*members, WEIGHTS, "assets"} if path.exists() else ()
+    if others:
+        raise FileExistsError(f"The folder {path} holds more than a model: {sorted(others)[:5]}. Choose another one.")
+    with replacing_folder(path) as temporary:
+        for name, text in members.items():
+            (temporary / name).write_text(text)
+        with (temporary / WEIGHTS).open("wb") as file:
+            file.writelines(weights)
+        for name, data in assets.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / name).write_bytes(data)
 
 
 def _write_file(path: pathlib.Path, chunks: Iterator[Any]) -> None:
@@ -96,7 +107,12 @@ def _write_file(path: pathlib.Path, chunks: Iterator[Any]) -> None:
 
 
 def load_model(
-    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+    filepath: Any,
+    custom_objects: dict[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+    *,
+    dtype: Any = None,
 ) -> Any:
     """Read a model from a ``.keras`` file or an Orbax checkpoint, onto the active backend.
 
@@ -106,6 +122,8 @@ def load_model(
         compile: whether to compile it as it was when saved.
         safe_mode: whether to refuse what a file from elsewhere could do harm with: code, other files, and sizes out of
             proportion. Pass False only if you trust who made the file.
+        dtype: a dtype or policy for all layers that compute in floats, in place of their own; weights are read straight into
+            it.
 
     Returns:
         The model.
@@ -124,12 +142,37 @@ def load_model(
             config = archive.json(CONFIG)
             if not compile and isinstance(config, dict):
                 config.pop("compile_config", None)
+            if dtype is not None:
+                config = _with_dtype(config, dtype if isinstance(dtype, str) else objects.serialize_keras_object(dtype))
             with Blanks(_counted(archive.budget)):
                 model = objects.deserialize_keras_object(config, custom_objects, safe_mode)
                 if not hasattr(model, "load_weights"):
                     raise FileFormatError(f"{path} holds no model but {type(model).__name__}.")
                 _read_weights(archive, model, skip_mismatch=False)
+                load_assets(archive, model)
             return model
+
+
+def _with_dtype(config: Any, dtype: Any) -> Any:
+    """A model's configuration whose layers have another policy where theirs was of floats."""
+    if isinstance(config, list):
+        return [_with_dtype(part, dtype) for part in config]
+    if not isinstance(config, dict):
+        return config
+    changed = {key: part if key == "compile_config" else _with_dtype(part, dtype) for key, part in config.items()}
+    own = changed.get("config")
+    if (
+        changed.get("class_name") != "InputLayer"
+        and isinstance(own, dict)
+        and _is_of_floats(config["config"].get("dtype"))
+    ):
+        own["dtype"] = dtype
+    return changed
+
+
+def _is_of_floats(policy: Any) -> bool:
+    name = policy.get("config", {}).get("name") if isinstance(policy, dict) else policy
+    return isinstance(name, str) and (name in dtypes.FLOATS or name.startswith("mixed_"))
 
 
 def _counted(budget: Budget) -> Callable[[str, int], None]:

@@ -37,6 +37,9 @@ def read_variables(file: h5py.File, model: Any, source: str, budget: Budget, ski
     """
     for path, part in walk(model):
         group = group_at(file, f"{path}/vars" if path else "vars", source)
+        is_optimizer = path.endswith("optimizer")
+        if group is None and is_optimizer:
+            continue  # it had made no step yet
         try:
             if group is None:
                 _check_needs_none(path, part)
@@ -47,7 +50,6 @@ def read_variables(file: h5py.File, model: Any, source: str, budget: Budget, ski
         except UnsafeFileError:
             raise
         except (ValueError, KeyError) as error:
-            is_optimizer = path.endswith("optimizer")
             if not skip_mismatch and not is_optimizer:
                 raise
             warnings.warn(f"The variables of {path or model.name!r} weren't loaded: {error}", stacklevel=3)

@@ -150,6 +150,9 @@ class Variable(registry.StateHolder, TensorOperators):
         self._begin_with(value)
         self._shape = tuple(int(d) for d in self.state.shape)
 
+    def _zeros(self) -> Tensor:
+        return self.backend.table["zeros"](self._shape, dtype=self._dtype)
+
     def _drawn_state(self) -> Any:
         """The state of one that is read while it is blank."""
         if self._blank_from is None:
@@ -272,7 +275,9 @@ class Variable(registry.StateHolder, TensorOperators):
         scope = scopes.stateless.get()
         value = scope.values.get(self) if scope is not None else None
         if value is None:
-            value = self.backend.read_state(self.state)
+            # Shapes and dtypes don't need the values of a blank one.
+            is_needed = self._blank_from is None or not scopes.symbolic.get()
+            value = self.backend.read_state(self.state) if is_needed else self._zeros()
         cast = scopes.autocast.get()
         if cast is not None and cast != self._dtype and self._autocast and self._dtype in dtypes.FLOATS:
             return self.backend.cast(value, cast)
