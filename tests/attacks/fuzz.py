@@ -38,9 +38,10 @@ SECONDS = 20
 GROWTH = 400
 #: Values that break what was written with others in mind.
 ODD = (
-    None, True, False, 0, 1, -1, 2, 3, 255, 2**31, 2**63, 2**70, -(2**31), 0.5, -0.0, 1e308, float("nan"), float("inf"), "", "x",
-    "keras", "relu", "float32", "int4", "same", "../x", "/etc/passwd", "\0", "é" * 50, [], [None], [0], [[]], [None, None, 4],
-    {}, {"class_name": "__tuple__", "config": {"value": [1]}}, {"class_name": "function", "config": "relu", "module": "builtins"},
+    None, True, False, 0, 1, -1, 2, 3, 255, 2**31, 2**63, 2**70, -(2**31), 0.5, -0.0, 1e308, float("nan"), float("inf"), "",
+    "x", "keras", "relu", "float32", "int4", "same", "../x", "/etc/passwd", "\0", "é" * 50, [], [None], [0], [[]],
+    [None, None, 4], {}, {"class_name": "__tuple__", "config": {"value": [1]}},
+    {"class_name": "function", "config": "relu", "module": "builtins"},
     {"module": "keras.layers", "class_name": "Dense", "config": {"units": 2}}, {"class_name": "__numpy__", "config": {}},
 )  # fmt: skip
 MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
@@ -244,7 +245,7 @@ def run(folder: pathlib.Path, first: int, count: int, make: Callable[..., pathli
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     outcome = load(path)
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fault to be reported
                 outcome = f"FAULT {type(error).__name__}"
                 faults.append({"case": number, "traceback": traceback.format_exc()[-3000:]})
             faulthandler.cancel_dump_traceback_later()

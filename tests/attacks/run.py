@@ -47,7 +47,7 @@ class Watch:
             path, mode = str(args[0]), str(args[1])
             writes = any(letter in mode for letter in "wax+") or (isinstance(args[2], int) and args[2] & 3)
             reads_code = path.startswith(("/usr", sys.prefix, sys.base_prefix, str(pathlib.Path(__file__).parents[2])))
-            if writes or not (path.startswith(self._inside) or reads_code or path.startswith(("/proc/self", "/sys"))):
+            if writes or not (reads_code or path.startswith((self._inside, "/proc/self", "/sys"))):
                 self.events.append(f"open {path} {mode}")
         elif event == "import" and str(args[0]).startswith("evil"):
             self.events.append(f"import {args[0]}")
@@ -108,7 +108,7 @@ def main() -> None:
         try:
             target.load_weights(paths[name]) if target is not None else triceras.models.load_model(paths[name])
             error, kind = "", "loaded"
-        except Exception as caught:
+        except Exception as caught:  # noqa: BLE001 - the test says which ones it may be
             error, kind = str(caught), ",".join(cls.__name__ for cls in type(caught).__mro__)
         watch.active = False
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before

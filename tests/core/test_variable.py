@@ -12,7 +12,8 @@ import pytest
 import triceras
 from triceras import ops
 from triceras.backends.registry import Backend, backend_scope
-from triceras.core.scopes import AutocastScope
+from triceras.core.blanks import Blanks
+from triceras.core.scopes import AutocastScope, SymbolicScope
 
 A = np.array([[1.5, -2.0], [0.5, 4.0]], np.float32)
 B = np.array([[2.0, 3.0], [-1.5, 0.25]], np.float32)
@@ -274,3 +275,40 @@ def test_tensorflow_takes_a_variable() -> None:
     with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
         tape.watch(v.value)
     assert isinstance(tf.convert_to_tensor(v), tf.Tensor)
+
+
+def test_blank_variables(backend: Backend) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def ones(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+        return np.ones(shape, dtype)
+
+    with Blanks(lambda name, size: asked.append((name, size))):
+        given, read, left = (triceras.Variable(ones, (2, 3), "float32", name=name) for name in ("given", "read", "left"))
+        assert [v.is_blank for v in (given, read, left)] == [True] * 3
+        assert (given.shape, given.dtype, given.trainable) == ((2, 3), "float32", True)
+        given.trainable = False
+        given.assign(np.full((2, 3), 5.0, "float32"))
+        with pytest.raises(ValueError, match=r"has the shape \(2, 3\), received a value of shape \(3, 2\)"):
+            left.assign(np.zeros((3, 2), "float32"))
+        assert read.numpy().sum() == 6
+        assert asked == [("read", 24)]
+        with SymbolicScope():
+            assert tuple(left.value.shape) == (2, 3)
+        assert left.is_blank
+    assert asked == [("read", 24), ("left", 24)]
+    assert [v.is_blank for v in (given, read, left)] == [False] * 3
+    np.testing.assert_array_equal(given.numpy(), np.full((2, 3), 5.0))
+    np.testing.assert_array_equal(left.numpy(), np.ones((2, 3)))
+
+
+def test_a_refused_blank_stays_blank(backend: Backend) -> None:
+    def refuses(name: str, size: int) -> None:
+        raise MemoryError(f"{name} wants {size}")
+
+    blanks = Blanks(refuses)
+    blanks.__enter__()
+    huge = triceras.Variable(lambda shape, dtype: np.zeros(shape, dtype), (10**6, 10**6), "float32", name="huge")
+    with pytest.raises(MemoryError, match="huge wants 4000000000000"):
+        blanks.__exit__(None)
+    assert huge.is_blank

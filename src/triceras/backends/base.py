@@ -73,6 +73,11 @@ class Backend:
     #: Whether a ``train_step`` override takes ``(state, data)`` and returns ``(logs, state)``.
     functional_steps: bool = False
 
+    def __reduce__(self) -> Any:  # there is one of each, whatever is copied
+        from triceras.backends import registry
+
+        return registry.get_backend, (self.name,)
+
     def _with_cast(self, table: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
         """A table with the op ``cast``, which is this class's method."""
 

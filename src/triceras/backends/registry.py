@@ -211,7 +211,8 @@ def adopt_sparse(x: Any, backend: Backend, dtype: str | None = None) -> Any:
 # ---- tensors in files ------------------------------------------------------------------------------------------------
 
 
-def _is_tensor(x: Any) -> bool:
+def is_native(x: Any) -> bool:
+    """Whether a value is a tensor of a framework."""
     return not isinstance(x, StateHolder) and owner_of(x) is not None
 
 
@@ -224,7 +225,7 @@ def _decode_tensor(config: dict[str, Any]) -> Any:
     return active().convert_to_tensor(config["value"], active().canonical(dtypes.standardize_dtype(config["dtype"])))
 
 
-objects.ENCODERS.append((_is_tensor, _encode_tensor))
+objects.ENCODERS.append((is_native, _encode_tensor))
 objects.DECODERS["__tensor__"] = _decode_tensor
 
 

@@ -170,7 +170,7 @@ class LowRank(Layer):
         """Put the layer's own variables into a mapping, the factored one as its merged value."""
         for position, variable in enumerate(self._variables_in_files()):
             merged = self.lora_enabled and variable is self._unmerged
-            store[str(position)] = ops.convert_to_numpy(self.merged_weight()) if merged else variable.numpy()
+            store[str(position)] = ops.convert_to_numpy(self.merged_weight()) if merged else variable
 
     def load_own_variables(self, store: Any) -> None:
         """Set the layer's own variables from a mapping; the update is taken back to zero, its factor A being left."""

@@ -83,7 +83,7 @@ class Sequential(Model):
 
     def _maybe_rebuild(self) -> None:
         self._symbols = None
-        self._runners = {}
+        self._runners.clear()
         self.built = False
         if self._input_layer is not None and self._chain:
             self.build(self._input_layer.batch_shape)
@@ -171,7 +171,7 @@ class Sequential(Model):
         config: dict[str, Any] = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": dtype_policies.serialize(self.dtype_policy),
+            "dtype": dtype_policies.serialize(self._dtype_policy),
             "layers": [objects.serialize_keras_object(layer) for layer in layers],
         }
         if self._symbols is not None:

@@ -101,6 +101,14 @@ class Optimizer:
         self._accumulators: list[Variable] = []
         self._make_counters(learning_rate)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy needs: no tensors, which a step leaves behind for the next one to replace."""
+        return {key: value for key, value in vars(self).items() if not registry.is_native(value)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._positions = {id(v): i for i, v in enumerate(self._trainable_variables)}
+
     def _make_counters(self, learning_rate: Any) -> None:
         """Make the variables that come before all slots."""
         self._variables: list[Variable] = []

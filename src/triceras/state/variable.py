@@ -310,17 +310,25 @@ class Variable(registry.StateHolder, TensorOperators):
         """
         if isinstance(value, registry.StateHolder):
             value = value.value
-        value = self.backend.convert_to_tensor(value, self._dtype)
-        if tuple(value.shape) != self._shape:
-            raise ValueError(
-                f"The variable {self._path!r} has the shape {self._shape}, received a value of shape {tuple(value.shape)}."
-            )
         scope = scopes.stateless.get()
+        if self._blank_from is not None and scope is None and hasattr(value, "shape"):
+            self._check_shape(value)  # what is made of it now is its first state: nothing is converted twice
+            self._blank_from = None
+            self._begin_with(value)
+            return self.stored_value
+        value = self.backend.convert_to_tensor(value, self._dtype)
+        self._check_shape(value)
         if scope is not None:
             scope.values[self] = value
         else:
             self.store(value)
         return value
+
+    def _check_shape(self, value: Any) -> None:
+        if tuple(value.shape) != self._shape:
+            raise ValueError(
+                f"The variable {self._path!r} has the shape {self._shape}, received a value of shape {tuple(value.shape)}."
+            )
 
     def assign_add(self, value: Any) -> Tensor:
         """Add to the value."""

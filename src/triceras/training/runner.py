@@ -32,6 +32,13 @@ class Runner:
         raise NotImplementedError
 
 
+class Runners(dict[Any, "Runner"]):
+    """The compiled steps of a model; a copy of the model has none and compiles its own."""
+
+    def __reduce__(self) -> Any:
+        return Runners, ()
+
+
 class PureRunner(Runner):
     """The pure step; one that can't be compiled since it looks at its values runs eagerly from then on."""
 

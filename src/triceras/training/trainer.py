@@ -30,7 +30,7 @@ from triceras.training.data.sources import Source, make_source
 from triceras.training.data.tables import parts_of_table
 from triceras.training.epoch import predict_batches, run_epoch
 from triceras.training.observer import Observer, observed
-from triceras.training.runner import Runner, make_runner
+from triceras.training.runner import Runner, Runners, make_runner
 
 #: An argument that wasn't given; None is one that was.
 NOT_GIVEN: Any = object()
@@ -53,7 +53,7 @@ class Trainer:
         self._compiled_loss: CompiledLoss | None = None
         self._compiled_metrics: CompiledMetrics | None = None
         self._loss_tracker: Mean | None = None
-        self._runners: dict[Any, Runner] = {}
+        self._runners = Runners()
         #: What training steps show their gradients to.
         self._observers: list[Observer] = []
         self._run_eagerly = False
@@ -108,7 +108,7 @@ class Trainer:
         self._compiled_metrics = None
         self._run_eagerly = bool(run_eagerly)
         self._jit_compile = "auto" if jit_compile is None else jit_compile
-        self._runners = {}
+        self._runners = Runners()
         self.stop_training = False
         self.compiled = True
 
@@ -120,7 +120,7 @@ class Trainer:
     @run_eagerly.setter
     def run_eagerly(self, value: bool) -> None:
         self._run_eagerly = bool(value)
-        self._runners = {}
+        self._runners = Runners()
 
     @property
     def jit_compile(self) -> bool | str:
@@ -130,7 +130,7 @@ class Trainer:
     @jit_compile.setter
     def jit_compile(self, value: bool | str) -> None:
         self._jit_compile = value
-        self._runners = {}
+        self._runners = Runners()
 
     def compiles(self, kind: str) -> bool | None:
         """Whether steps of a kind are to be compiled; None leaves it to the backend."""
@@ -627,15 +627,15 @@ class Trainer:
 
     def make_train_function(self, force: bool = False) -> None:
         """Forget the compiled training step, so that the next one is made anew."""
-        self._runners = {}
+        self._runners = Runners()
 
     def make_test_function(self, force: bool = False) -> None:
         """Forget the compiled evaluation step."""
-        self._runners = {}
+        self._runners = Runners()
 
     def make_predict_function(self, force: bool = False) -> None:
         """Forget the compiled prediction step."""
-        self._runners = {}
+        self._runners = Runners()
 
 
 def _takes_training(model: Any) -> bool:
