@@ -40,7 +40,7 @@ demo: $(addprefix $(STAMPS)/,$(backends) demo)
 	$(BIN)/python examples/digits.py --backends $(backends)
 
 test: $(everything)
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(everything)
 	$(BIN)/ruff check .

@@ -122,19 +122,19 @@ def hostile_pickle(outside: pathlib.Path) -> str:
 # ---- code ------------------------------------------------------------------------------------------------------------
 
 
-@attack("Python lambda, which is code", "CVE-2024-3660: a Lambda layer with code")
+@attack("holds a Python lambda", "CVE-2024-3660: a Lambda layer with code")
 def lambda_layer(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
     function = {"class_name": "__lambda__", "config": {"value": code_that_writes(outside)}}
     return archive(folder / "a.keras", sequential(layer("Lambda", name="l", function=function)))
 
 
-@attack("Python lambda, which is code", "a lambda where any value may stand: an activation")
+@attack("holds a Python lambda", "a lambda where any value may stand: an activation")
 def lambda_activation(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
     function = {"class_name": "__lambda__", "config": {"value": code_that_writes(outside)}}
     return archive(folder / "a.keras", sequential(dense(activation=function)))
 
 
-@attack("Python lambda, which is code", "CVE-2025-9905: the same in a legacy .h5 file, whose loader took no safe mode")
+@attack("holds a Python lambda", "CVE-2025-9905: the same in a legacy .h5 file, whose loader took no safe mode")
 def lambda_in_legacy_h5(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
     config = {
         "class_name": "Sequential",
@@ -219,7 +219,7 @@ def switching_off_safe_mode(folder: pathlib.Path, outside: pathlib.Path) -> path
     return archive(folder / "a.keras", sequential(off, layer("Lambda", name="l", function=function)))
 
 
-@attack("Python lambda, which is code", "CVE-2025-9906: an argument that says the file is trusted")
+@attack("holds a Python lambda", "CVE-2025-9906: an argument that says the file is trusted")
 def says_it_is_trusted(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
     function = {"class_name": "__lambda__", "config": {"value": code_that_writes(outside)}, "safe_mode": False}
     inner = layer("Lambda", name="l", function=function, safe_mode=False)
@@ -524,7 +524,7 @@ def weights_of_garbage(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.P
     return archive(folder / "a.keras", sequential(dense()), zlib.compress(bytes(10**6)))
 
 
-@attack("registered|lambda", "several at once: a compressed archive, a link, a lambda, a path")
+@attack("registered|lambda|refused", "several at once: a compressed archive, a link, a lambda, a path")
 def combination(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
     function = {"class_name": "__lambda__", "config": {"value": code_that_writes(outside)}}
     config = sequential(

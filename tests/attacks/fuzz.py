@@ -21,7 +21,7 @@ import traceback
 import warnings
 import zipfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 os.environ.setdefault("TRICERAS_BACKEND", "numpy")
@@ -52,6 +52,7 @@ MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
 
 def models() -> list[Any]:
     """Small models that use much of what files hold."""
+    triceras.utils.set_random_seed(0)
     a, b = triceras.Input((4,), name="a"), triceras.Input((4,), name="b")
     shared = layers.Dense(3, kernel_regularizer="l2", kernel_initializer=triceras.initializers.Constant(0.5))
     y = ops.where(shared(a) > 0, shared(b), ops.exp(shared(a)) - 1.0)
@@ -71,15 +72,31 @@ def models() -> list[Any]:
     return [graph, stack, words, wrapped]
 
 
-def seeds(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Whole files of them."""
+class Source(NamedTuple):
+    """A whole file, what damages it, and what loads it."""
+
+    path: pathlib.Path
+    damage: Callable[[pathlib.Path, random.Random, pathlib.Path], None]
+    load: Callable[[pathlib.Path], Any]
+
+
+def sources(folder: pathlib.Path) -> list[Source]:
+    """Whole files of all kinds; archives most often."""
     made = []
     for i, model in enumerate(models()):
-        made.append(folder / f"seed{i}.keras")
-        model.save(made[-1])
-        text = json.loads(zipfile.ZipFile(made[-1]).read("config.json"))
+        archive = folder / f"seed{i}.keras"
+        model.save(archive)
+        text = json.loads(zipfile.ZipFile(archive).read("config.json"))
         text["compile_config"] = {"optimizer": "adam", "loss": "mse", "metrics": ["mae"], "run_eagerly": False}
-        _rewritten(made[-1], {"config.json": json.dumps(text).encode()})
+        _rewritten(archive, {"config.json": json.dumps(text).encode()})
+        made += [Source(archive, damage_archive, saving.load_model)] * 4
+        for name, damage in WEIGHTS.items():
+            path = folder / f"seed{i}{name}"
+            model.save_weights(path, **({"max_shard_size": 1e-6 if i else 2e-7} if name.endswith(".json") else {}))
+            made.append(Source(path, damage, model.load_weights))
+    for i, model in enumerate(models()[:1]):  # few, for each costs a process
+        model.save(folder / f"seed{i}.h5")
+        made.append(Source(folder / f"seed{i}.h5", damage_legacy, saving.load_model))
     return made
 
 
@@ -149,7 +166,9 @@ def damaged_json(value: Any, rng: random.Random) -> Any:
             other, place = rng.choice(places)
             container[key] = copy.deepcopy(other[place])
         elif kind == 5 and isinstance(container, dict):
-            container[rng.choice(("name", "units", "dtype", "x", "__class__", "layers", "module"))] = rng.choice(ODD)
+            container[rng.choice(("name", "units", "dtype", "x", "__class__", "layers", "module"))] = copy.deepcopy(
+                rng.choice(ODD)
+            )
         else:
             classes = [(c, k) for c, k in places if k == "class_name"]
             if classes:
@@ -193,15 +212,13 @@ def damaged_hdf5(data: bytes, rng: random.Random) -> bytes:
     return memory.getvalue()
 
 
-def make_case(number: int, sources: list[pathlib.Path], target: pathlib.Path) -> pathlib.Path:
-    """The file of a case."""
-    rng = random.Random(number)
-    source = rng.choice(sources)
+def damage_archive(source: pathlib.Path, rng: random.Random, target: pathlib.Path) -> None:
+    """A ``.keras`` file: its bytes, its configuration, the bytes or the structure of its weights, a member gone."""
     members = _members(source)
     kind = rng.randrange(8)
     if kind == 0:
-        target.write_bytes(damaged_bytes(source.read_bytes(), rng))
-        return target
+        damage_plain(source, rng, target)
+        return
     if kind <= 3:
         text = damaged_json(json.loads(members["config.json"]), rng)
         members["config.json"] = json.dumps(text).encode()
@@ -217,34 +234,76 @@ def make_case(number: int, sources: list[pathlib.Path], target: pathlib.Path) ->
     with zipfile.ZipFile(target, "w", compression) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
-    return target
 
 
-def load(path: pathlib.Path) -> str:
+def damage_plain(source: pathlib.Path, rng: random.Random, target: pathlib.Path) -> None:
+    """Any file: its bytes."""
+    target.write_bytes(damaged_bytes(source.read_bytes(), rng))
+
+
+def damage_hdf5(source: pathlib.Path, rng: random.Random, target: pathlib.Path) -> None:
+    """An HDF5 file: its bytes or its structure."""
+    damaged = rng.choice((damaged_bytes, damaged_hdf5))
+    target.write_bytes(damaged(source.read_bytes(), rng))
+
+
+def damage_json(source: pathlib.Path, rng: random.Random, target: pathlib.Path) -> None:
+    """A file of JSON, beside those that it names: its values or its bytes."""
+    if rng.random() < 0.7:
+        target.write_text(json.dumps(damaged_json(json.loads(source.read_text()), rng)))
+    else:
+        damage_plain(source, rng, target)
+
+
+def damage_legacy(source: pathlib.Path, rng: random.Random, target: pathlib.Path) -> None:
+    """A model in ``.h5``: its configuration, or as any HDF5 file."""
+    if rng.random() < 0.4:
+        damage_hdf5(source, rng, target)
+        return
+    memory = io.BytesIO(source.read_bytes())
+    with h5py.File(memory, "r+") as file:
+        text = json.loads(str(file.attrs["model_config"]))
+        file.attrs["model_config"] = json.dumps(damaged_json(text, rng))
+    target.write_bytes(memory.getvalue())
+
+
+WEIGHTS = {
+    ".weights.h5": damage_hdf5,
+    ".safetensors": damage_plain,
+    ".weights.json": damage_json,
+    ".safetensors.index.json": damage_json,
+}
+
+
+def load(source: Source, path: pathlib.Path) -> str:
     """What becomes of a file: the name of the error's class, or "loaded"."""
     try:
-        saving.load_model(path)
+        source.load(path)
     except ValueError as error:
         return type(error).__name__
     return "loaded"
 
 
-def run(folder: pathlib.Path, first: int, count: int, make: Callable[..., pathlib.Path] = make_case) -> dict[str, Any]:
+def run(folder: pathlib.Path, first: int, count: int) -> dict[str, Any]:
     """Load many cases; the outcomes by number, the faults with their traceback."""
     with triceras.backend_scope(os.environ["TRICERAS_BACKEND"]):
-        sources = seeds(folder)
-        load(sources[0])
+        every = sources(folder)
+        for source in every:
+            assert load(source, source.path) == "loaded", source.path
         outcomes: dict[str, int] = {}
         faults = []
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for number in range(first, first + count):
-            path = make(number, sources, folder / f"case{'' if count > 1 else number}.keras")
+            rng = random.Random(number)
+            source = rng.choice(every)
+            path = folder / f"case{number if count == 1 else ''}{source.path.name[len('seed0') :]}"
+            source.damage(source.path, rng, path)
             (folder / "now").write_text(str(number))
             faulthandler.dump_traceback_later(SECONDS, exit=True)
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    outcome = load(path)
+                    outcome = load(source, path)
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is a fault to be reported
                 outcome = f"FAULT {type(error).__name__}"
                 faults.append({"case": number, "traceback": traceback.format_exc()[-3000:]})
@@ -260,6 +319,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--cases", type=int, default=2000)
     arguments = parser.parse_args()
+    faulthandler.enable()
     arguments.folder.mkdir(exist_ok=True)
     print(json.dumps(run(arguments.folder, arguments.first, arguments.cases)))
 

@@ -15,7 +15,7 @@ import pytest
 from tests.attacks.files import ATTACKS
 from triceras.backends import registry
 
-RUN = pathlib.Path(__file__).parent / "run.py"
+RUN, FUZZ = (pathlib.Path(__file__).parent / name for name in ("run.py", "fuzz.py"))
 #: How much memory a refusal may take, in MB: the 64 MiB that any file may unfold to, on their way from the file to a device.
 MEMORY = 256
 
@@ -58,3 +58,22 @@ def test_the_advisories_are_covered() -> None:
         CVE-2026-0897 CVE-2026-1462 CVE-2026-1669 CVE-2026-12479 GHSA-hqp4-2352-xf5r""".split()
     about = " ".join(attack.about for attack in ATTACKS.values())
     assert [number for number in known if number not in about] == []
+
+
+CASES = 3000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", registry.available_backends())
+def test_random_damage(backend: str, tmp_path: pathlib.Path) -> None:
+    """Each damaged file is loaded, or refused by a ValueError; none crashes, hangs or takes memory."""
+    cases, first = (CASES, 0) if backend == "numpy" else (CASES // 10, CASES)
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "TRICERAS_BACKEND": backend}
+    command = [sys.executable, "-W", "ignore", str(FUZZ), str(tmp_path), "--first", str(first), "--cases", str(cases)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"case {(tmp_path / 'now').read_text()}: {done.stderr[-3000:]}"
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["faults"] == []
+    assert sum(found["outcomes"].values()) == cases
+    assert found["outcomes"]["loaded"] > cases / 20
+    assert found["megabytes"] < MEMORY

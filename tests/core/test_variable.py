@@ -284,7 +284,9 @@ def test_blank_variables(backend: Backend) -> None:
         return np.ones(shape, dtype)
 
     with Blanks(lambda name, size: asked.append((name, size))):
-        given, read, left = (triceras.Variable(ones, (2, 3), "float32", name=name) for name in ("given", "read", "left"))
+        given, read, left = (
+            triceras.Variable(ones, (2, 3), "float32", name=name) for name in ("given", "read", "left")
+        )
         assert [v.is_blank for v in (given, read, left)] == [True] * 3
         assert (given.shape, given.dtype, given.trainable) == ((2, 3), "float32", True)
         given.trainable = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -24,9 +25,9 @@ def make(layer: str, **kwargs: Any) -> Make:
 
 
 def realize(x: Any, layers: Any) -> Any:
-    """A value with the layers in it made from a module: ours or Keras's."""
+    """A value with what is to be made in it made from a module: ours or Keras's."""
     if isinstance(x, Make):
-        return getattr(layers, x.layer)(**{key: realize(value, layers) for key, value in x.kwargs.items()})
+        return operator.attrgetter(x.layer)(layers)(**{key: realize(value, layers) for key, value in x.kwargs.items()})
     if isinstance(x, dict):
         return {key: realize(value, layers) for key, value in x.items()}
     return type(x)(realize(value, layers) for value in x) if type(x) in (list, tuple) else x

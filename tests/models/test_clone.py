@@ -131,5 +131,7 @@ def test_json_round_trip(backend: Backend, make: object) -> None:
 def test_json_with_custom_objects(backend: Backend) -> None:
     again = model_from_json(Doubling(3).to_json(), custom_objects={"Doubling": Doubling})
     assert again.units == 3
-    with pytest.raises(ValueError, match=r"names 'Doubling' of module None, which isn't registered"):
+    with pytest.raises(
+        ValueError, match=r"names 'Doubling' of module 'tests.models.test_clone', which isn't registered"
+    ):
         model_from_json(Doubling(3).to_json())

@@ -13,6 +13,7 @@ from tests.ops.families import FAMILIES
 from triceras import ops, tree
 from triceras.backends import registry
 
+BACKENDS = registry.available_backends()
 #: JAX compiles each shape of each op anew, 30 ms apiece: these dtypes are enough to show its tables right.
 ON_JAX = ("float32", "int32", "bool")
 #: What the widest integers and floats are where a framework is set up for 32 bits, as JAX is.
@@ -44,7 +45,7 @@ def _tensor(x: Any) -> Any:
 def faults(case: cases.Case, expected: list[Any]) -> list[str]:
     """What is wrong with a case on any backend."""
     found, dtypes = [], {}
-    for name in registry.available_backends():
+    for name in BACKENDS:
         if not runs(case, name):
             continue
         with registry.backend_scope(name):
@@ -72,7 +73,7 @@ def test_backends_agree_with_numpy(family: str) -> None:
 def test_factors_multiply_to_the_matrix() -> None:
     """Signs and orders are each framework's own; what they multiply to isn't."""
     found = []
-    for (case, product), name in itertools.product(cases_numeric.factorizations(), registry.available_backends()):
+    for (case, product), name in itertools.product(cases_numeric.factorizations(), BACKENDS):
         with registry.backend_scope(name):
             arrays, _ = outcome(case)
         wrong = cases.difference(product(*arrays), case.args[0], "float32", case.slack)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import operator
 import pathlib
@@ -68,21 +69,27 @@ def _assert_close(actual: np.ndarray, expected: np.ndarray, tolerance: float, wh
     )
 
 
+@functools.cache
+def _eager(row: Row, dtype: str, name: str) -> tuple[list[np.ndarray], list[str]]:
+    """The results of an eager call on a backend, and their dtypes."""
+    values = _run(row, dtype, name)
+    return _host(values), [ops.dtype(v) for v in values]
+
+
 @rows
 def test_values(row: Row) -> None:
     """The values agree with NumPy's and across backends; dtype, shape and the symbolic result do too."""
     for dtype in row.dtypes:
-        results = {name: _run(row, dtype, name) for name in BACKENDS}
-        hosts = {name: _host(values) for name, values in results.items()}
+        results = {name: _eager(row, dtype, name) for name in BACKENDS}
         tolerance = TOLERANCE.get(dtype, row.tolerance)
-        expected = hosts["numpy"]
+        expected = results["numpy"][0]
         if row.reference is not None:
             args, kwargs = _map_arrays(_wide, _typed(row, dtype))
             with np.errstate(all="ignore"):
                 expected = [np.asarray(v) for v in tree.flatten(row.reference(*args, **kwargs))]
-        names = {name: [ops.dtype(v) for v in values] for name, values in results.items()}
+        names = {name: dtypes for name, (_, dtypes) in results.items()}
         assert len(set(map(str, names.values()))) == 1, f"{row} over {dtype}: the dtypes differ: {names}"
-        for name, values in hosts.items():
+        for name, (values, _) in results.items():
             for value, reference in zip(values, expected, strict=True):
                 assert value.shape == reference.shape, f"{row} on {name}, {dtype}: {value.shape} != {reference.shape}"
                 _assert_close(value, reference, tolerance, f"{row} on {name}, {dtype}")
@@ -118,33 +125,10 @@ def _float_leaves(row: Row) -> list[np.ndarray]:
     return [a for a in _arrays(_typed(row, "float32")) if is_float_dtype(a.dtype)]
 
 
-def _with_leaves(row: Row, leaves: list[Any], backend: Any) -> Any:
-    """The arguments as tensors of a backend, floating ones replaced in turn."""
-    given = iter(leaves)
-    return _map_arrays(
-        lambda a: next(given) if is_float_dtype(a.dtype) else backend.convert_to_tensor(a), _typed(row, "float32")
-    )
-
-
-@pytest.mark.parametrize("row", [r for r in ROWS if r.differentiable], ids=lambda r: str(r))
-def test_gradient(row: Row) -> None:
-    """The gradients of a weighted sum of the results agree across the backends that differentiate."""
-    gradients = {}
-    for name in TRAINING:
-        with registry.backend_scope(name) as backend:
-
-            def total(leaves: list[Any], backend: Any = backend) -> tuple[Any, None]:
-                values = [v for v in _call(row, _with_leaves(row, leaves, backend)) if is_float_dtype(ops.dtype(v))]
-                return sum(ops.sum(v * _weights(v.shape, backend)) for v in values), None  # type: ignore[return-value]
-
-            leaves = [backend.convert_to_tensor(a) for a in _float_leaves(row)]
-            gradients[name] = _host(backend.value_and_grad(total, leaves)[2])
-    first, *others = gradients
-    for name in others:
-        for actual, expected in zip(gradients[name], gradients[first], strict=True):
-            assert np.isfinite(expected).all(), f"{row}: the gradient on {first} isn't finite"
-            scale = max(1.0, float(np.abs(expected).max(initial=0)))
-            _assert_close(actual / scale, expected / scale, 10 * row.tolerance, f"{row}: {name} against {first}")
+def _with_arrays(row: Row, tensors: list[Any]) -> Any:
+    """The arguments with tensors for their arrays, in order."""
+    given = iter(tensors)
+    return _map_arrays(lambda _: next(given), (row.args, row.kwargs))
 
 
 def _weights(shape: Any, backend: Any) -> Any:
@@ -153,21 +137,69 @@ def _weights(shape: Any, backend: Any) -> Any:
     return backend.convert_to_tensor((1 + np.arange(size) / max(size, 1)).reshape(tuple(shape)).astype("float32"))
 
 
+def _differentiated(row: Row, tensors: list[Any], backend: Any) -> list[Any]:
+    """The gradients of a weighted sum of the results with respect to the floating ones among the tensors."""
+
+    def total(leaves: list[Any]) -> tuple[Any, None]:
+        given = iter(leaves)
+        mixed = [next(given) if is_float_dtype(ops.dtype(t)) else t for t in tensors]
+        values = [v for v in _call(row, _with_arrays(row, mixed)) if is_float_dtype(ops.dtype(v))]
+        return sum(ops.sum(v * _weights(v.shape, backend)) for v in values), None  # type: ignore[return-value]
+
+    return backend.value_and_grad(total, [t for t in tensors if is_float_dtype(ops.dtype(t))])[2]
+
+
+def _tensors(row: Row, dtype: str, backend: Any) -> list[Any]:
+    return [backend.convert_to_tensor(a) for a in _arrays(_typed(row, dtype))]
+
+
+@functools.cache
+def _program(row: Row) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The results on jax, and their gradients where the row has some, from one program: compiling takes all the time."""
+    with registry.backend_scope("jax") as backend:
+
+        def function(*tensors: Any) -> tuple[list[Any], list[Any]]:
+            results = _call(row, _with_arrays(row, list(tensors)))
+            return results, _differentiated(row, list(tensors), backend) if row.differentiable else []
+
+        results, gradients = COMPILERS["jax"](function, _tensors(row, row.dtypes[0], backend))
+        return _host(results), _host(gradients)
+
+
+def _gradients(row: Row, name: str) -> list[np.ndarray]:
+    """The gradients of a row in float32 on a backend; on jax from the program that gives the results too."""
+    if name == "jax" and row.compiled and row.dtypes[0] == "float32":
+        return _program(row)[1]
+    with registry.backend_scope(name) as backend:
+        return _host(_differentiated(row, _tensors(row, "float32", backend), backend))
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.differentiable], ids=lambda r: str(r))
+def test_gradient(row: Row) -> None:
+    """The gradients of a weighted sum of the results agree across the backends that differentiate."""
+    first, *others = (gradients := {name: _gradients(row, name) for name in TRAINING})
+    for name in others:
+        for actual, expected in zip(gradients[name], gradients[first], strict=True):
+            assert np.isfinite(expected).all(), f"{row}: the gradient on {first} isn't finite"
+            scale = max(1.0, float(np.abs(expected).max(initial=0)))
+            _assert_close(actual / scale, expected / scale, 10 * row.tolerance, f"{row}: {name} against {first}")
+
+
 @pytest.mark.parametrize("row", [r for r in ROWS if r.compiled], ids=lambda r: str(r))
 def test_compiled(row: Row) -> None:
     """Compiled calls give what eager ones give."""
     for name in TRAINING:
-        with registry.backend_scope(name) as backend:
-            arguments = _map_arrays(backend.convert_to_tensor, _typed(row, row.dtypes[0]))
-            leaves = [backend.convert_to_tensor(a) for a in _arrays(_typed(row, row.dtypes[0]))]
+        if name == "jax":
+            compiled = _program(row)[0]
+        else:
+            with registry.backend_scope(name) as backend:
 
-            def function(*tensors: Any) -> Any:
-                given = iter(tensors)
-                return _call(row, _map_arrays(lambda _: next(given), _typed(row, row.dtypes[0])))
+                def function(*tensors: Any) -> Any:
+                    return _call(row, _with_arrays(row, list(tensors)))
 
-            compiled = _host(COMPILERS[name](function, leaves))
-            for actual, expected in zip(compiled, _host(_call(row, arguments)), strict=True):
-                _assert_close(actual, expected, TOLERANCE.get(row.dtypes[0], row.tolerance), f"{row} on {name}")
+                compiled = _host(COMPILERS[name](function, _tensors(row, row.dtypes[0], backend)))
+        for actual, expected in zip(compiled, _eager(row, row.dtypes[0], name)[0], strict=True):
+            _assert_close(actual, expected, TOLERANCE.get(row.dtypes[0], row.tolerance), f"{row} on {name}")
 
 
 def _jax(function: Any, tensors: list[Any]) -> Any:

@@ -242,7 +242,8 @@ def test_custom_objects(backend: Backend, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "model.keras"
     triceras.Sequential([triceras.Input((4,)), Unregistered(3.0)]).save(path)
     with pytest.raises(
-        ValueError, match=r"names 'Unregistered' of module None, which isn't registered\. Pass custom_objects"
+        ValueError,
+        match=r"names 'Unregistered' of module 'tests.saving.test_files', which isn't registered\. Pass custom_objects",
     ):
         load_model(path)
     for again in (load_model(path, {"Unregistered": Unregistered}), _in_scope(path, {"Unregistered": Unregistered})):
@@ -468,6 +469,15 @@ def test_a_folder_with_other_files_stays(backend: Backend, tmp_path: pathlib.Pat
     with pytest.raises(FileExistsError, match=r"holds more than a model: \['notes.txt'\]"):
         stack().save(tmp_path, zipped=False)
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_what_keras_chose_to_compile_is_not_taken_over(tmp_path: pathlib.Path) -> None:
+    for name in TRAINING:
+        with backend_scope(name):
+            model = stack()
+            model.compile("adam", "mse", jit_compile=False)
+            model.save(tmp_path / "model.keras")
+            assert load_model(tmp_path / "model.keras").jit_compile == "auto"
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "mixed_float16"])

@@ -38,6 +38,7 @@ SCENARIOS: dict[str, list[Any]] = {
 
 def start(**arguments: Any) -> subprocess.Popen[str]:
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+    environment |= {"JAX_ENABLE_COMPILATION_CACHE": "0"}  # or programs half written stay behind one that is killed
     command = [sys.executable, resumable.__file__, json.dumps(arguments)]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT

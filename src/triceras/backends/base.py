@@ -237,6 +237,12 @@ class Backend:
 
     # ---- functions --------------------------------------------------------------------------------------------------
 
+    def load_saved_model(self, path: str, endpoints: Sequence[str]) -> Any:
+        """The functions of a TensorFlow SavedModel, of which some are used."""
+        raise UnsupportedError(
+            f"The {self.name} backend can't run TensorFlow SavedModels, as {path!r}; use the tensorflow backend."
+        )
+
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
         """The result of a function with a ``Spec`` for each tensor, without computing; all sizes given are known."""
         raise NotImplementedError

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from triceras.core import dtypes
+from triceras.core import dtypes, settings
 from triceras.core.errors import FileFormatError, UnsafeFileError
 
 #: (room, class name) -> class or function.
@@ -40,8 +40,9 @@ _MODULES = {
 # ---- registration ----------------------------------------------------------------------------------------------------
 
 
-def register_builtin(room: str, objects: Iterable[Any]) -> None:
-    """Let classes and functions be named in files under ``keras.<room>``."""
+def register_builtin(room: str, objects: Iterable[Any], **aliases: Any) -> None:
+    """Let classes and functions be named in files under ``keras.<room>``; those of ``aliases`` by other names besides."""
+    _builtin.update({(room, name): value for name, value in aliases.items()})
     for value in objects:
         _builtin[room, value.__name__] = _builtin[room, name_in_files(value)] = value
         _room_of.setdefault(value, room)
@@ -131,9 +132,17 @@ class CustomObjectScope:
 custom_object_scope = CustomObjectScope
 
 
+def custom_objects_in_scope() -> Mapping[str, Any]:
+    """The custom objects of the scopes that are open, those of the load that is going on among them."""
+    return _scoped.get()
+
+
 def _class_itself(value: Any) -> Any:
-    """The class a user wrote, for one that a backend's mixin was added to."""
-    return value.__dict__.get("_origin", value) if inspect.isclass(value) else value
+    """The class a user wrote, for one that a backend's mixin or a base of functional models was added to."""
+    if not inspect.isclass(value):
+        return value
+    value = value.__dict__.get("_origin", value)
+    return value.__dict__.get("_user_class", value)
 
 
 # ---- to JSON ---------------------------------------------------------------------------------------------------------
@@ -199,7 +208,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     cls = _class_itself(type(obj))
     room = _room_of.get(cls)
     config = {
-        "module": _MODULES.get(cls.__name__, f"keras.{room}") if room else None,
+        "module": _MODULES.get(cls.__name__, f"keras.{room}") if room else cls.__module__,
         "class_name": name_in_files(cls),
         "config": {key: _as_config(value) for key, value in obj.get_config().items()},
         "registered_name": get_registered_name(cls) if not room or cls.__name__ == "Functional" else None,
@@ -208,10 +217,8 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         build_config = obj.get_build_config()
         if build_config is not None:
             config["build_config"] = serialize_shapes(build_config)
-    if getattr(obj, "compiled", False) and hasattr(obj, "get_compile_config"):
-        compile_config = obj.get_compile_config()
-        if compile_config is not None:
-            config["compile_config"] = compile_config
+    if hasattr(obj, "get_compile_config"):
+        config["compile_config"] = (getattr(obj, "compiled", False) and obj.get_compile_config()) or {}
     return config
 
 
@@ -250,7 +257,7 @@ def require_trust(what: str) -> None:
     Raises:
         UnsafeFileError: a file is being read in safe mode.
     """
-    if _trusted.get() is False:
+    if _trusted.get() is False and not settings.values.unsafe_deserialization:
         raise UnsafeFileError(
             f"The file holds {what}: that is refused in safe mode. If you trust who made the file, pass safe_mode=False."
         )
@@ -325,20 +332,12 @@ def _decode_array(config: Any) -> np.ndarray:
     return np.array(config["value"], dtype=dtypes.numpy_dtype(dtypes.standardize_dtype(config["dtype"])))
 
 
-def _refuse_lambda(config: Any) -> Any:
-    raise UnsafeFileError(
-        "The file holds a Python lambda, which is code, and code in files is never run. Load with "
-        "custom_objects={name: function}, or save the model again with a registered function."
-    )
-
-
 DECODERS |= {
     "__tuple__": lambda config: tuple(_decode(x) for x in config["value"]),
     "__slice__": lambda config: slice(*(_decode(config[part]) for part in ("start", "stop", "step"))),
     "__bytes__": lambda config: config["value"].encode(),
     "__numpy__": _decode_array,
     "__ellipsis__": lambda config: Ellipsis,
-    "__lambda__": _refuse_lambda,
 }
 
 
@@ -361,6 +360,11 @@ def _restore_build(obj: Any, config: dict[str, Any]) -> None:
     if build_config and not getattr(obj, "built", True) and hasattr(obj, "build_from_config"):
         obj.build_from_config(build_config)
         obj.built = True
+
+
+def get_builtin(room: str, name: str) -> Any:
+    """The class or function of a room that files call by a name, or None."""
+    return _builtin.get((room, name))
 
 
 def find_object(module: str | None, name: str, registered_name: str | None = None) -> Any:
@@ -399,8 +403,13 @@ def _unknown(names: list[tuple[str | None, str, str | None]]) -> str:
     )
 
 
-def _all_unknown(config: Any, error: UnknownObjectError) -> UnknownObjectError:
-    """An error that lists every class and function that a configuration names and nobody registered."""
+def unregistered(config: Any) -> list[tuple[str | None, str, str | None]]:
+    """The classes and functions that a configuration names and nobody registered: module, name and registered name of each.
+
+    Example:
+        >>> unregistered({"module": "mine", "class_name": "Scale", "config": {}, "registered_name": "mine>Scale"})
+        [('mine', 'Scale', 'mine>Scale')]
+    """
     missing: dict[Any, None] = {}
 
     def look(value: Any) -> None:
@@ -418,7 +427,13 @@ def _all_unknown(config: Any, error: UnknownObjectError) -> UnknownObjectError:
                 look(part)
 
     look(config)
-    return UnknownObjectError(_unknown(list(missing))) if missing else error
+    return list(missing)
+
+
+def _all_unknown(config: Any, error: UnknownObjectError) -> UnknownObjectError:
+    """An error that lists every class and function that a configuration names and nobody registered."""
+    missing = unregistered(config)
+    return UnknownObjectError(_unknown(missing)) if missing else error
 
 
 def _is_op_entry(entry: dict[str, Any]) -> bool:
@@ -432,4 +447,6 @@ def room_of_module(module: str | None) -> str | None:
     if parts[0] not in ("keras", "triceras", "tf_keras"):
         return None
     parts = [p for p in parts[1:] if p != "src"]
+    if parts[:1] == ["backend"] and "optimizers" in parts:
+        return "optimizers"  # torch's own, up to Keras 3.13
     return parts[0] if parts else ""

@@ -10,13 +10,25 @@ from triceras.dtype_policies.policy import (
     serialize,
     set_dtype_policy,
 )
+from triceras.dtype_policies.quantized import (
+    AWQDTypePolicy,
+    GPTQDTypePolicy,
+    Int4DTypePolicy,
+    QuantizedDTypePolicy,
+    QuantizedFloat8DTypePolicy,
+)
 
 FloatDTypePolicy = DTypePolicy
 
 __all__ = [
+    "AWQDTypePolicy",
     "DTypePolicy",
     "DTypePolicyMap",
     "FloatDTypePolicy",
+    "GPTQDTypePolicy",
+    "Int4DTypePolicy",
+    "QuantizedDTypePolicy",
+    "QuantizedFloat8DTypePolicy",
     "deserialize",
     "dtype_policy",
     "get",
@@ -24,4 +36,16 @@ __all__ = [
     "set_dtype_policy",
 ]
 
-objects.register_builtin("dtype_policies", (DTypePolicy, DTypePolicyMap))
+objects.register_builtin(
+    "dtype_policies",
+    (
+        AWQDTypePolicy,
+        DTypePolicy,
+        DTypePolicyMap,
+        GPTQDTypePolicy,
+        Int4DTypePolicy,
+        QuantizedDTypePolicy,
+        QuantizedFloat8DTypePolicy,
+    ),
+    FloatDTypePolicy=DTypePolicy,
+)

@@ -7,7 +7,8 @@ from typing import Any
 
 from triceras.backends import registry
 from triceras.backends.base import Tensor
-from triceras.core import dtypes, settings
+from triceras.core import dtypes, objects, patterns, settings
+from triceras.core.errors import FileFormatError
 
 _MIXED = {"mixed_float16": ("float16", "float32"), "mixed_bfloat16": ("bfloat16", "float32")}
 
@@ -90,23 +91,64 @@ class DTypePolicy:
 
 
 class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
-    """A policy for each layer of a model, by the layer's path.
+    """A policy for each layer of a model, by regular expressions that the whole of a layer's path matches.
 
     Args:
-        default_policy: for the paths that aren't there; the global one by default.
-        policy_map: path -> policy.
+        default_policy: for the paths that none matches; the global one by default.
+        policy_map: expression -> policy; a path that is a key itself has that key's.
+
+    Raises:
+        ValueError: an expression given twice, what isn't a policy, or a path that several match.
+
+    Example:
+        >>> policies = DTypePolicyMap("float32", {"encoder/.*": "mixed_bfloat16"})
+        >>> policies["encoder/dense"].name, policies["decoder/dense"].name
+        ('mixed_bfloat16', 'float32')
     """
 
     def __init__(self, default_policy: Any = None, policy_map: dict[str, Any] | None = None) -> None:
+        if not isinstance(policy_map, dict | None):
+            raise TypeError(f"policy_map is a dictionary, received {policy_map!r}.")
         self._default_arg = default_policy
-        self.default_policy = get(default_policy)
-        self._map = {path: get(policy) for path, policy in (policy_map or {}).items()}
-        super().__init__(self.default_policy.name)
+        self._default = get(default_policy)
+        self._map: dict[str, DTypePolicy] = {}
+        for path, policy in (policy_map or {}).items():
+            self[path] = policy
+
+    @property
+    def default_policy(self) -> DTypePolicy:
+        """For the paths that no expression matches."""
+        return self._default
+
+    @property
+    def name(self) -> str:
+        """``map_`` and the name of the default policy."""
+        return f"map_{self._default.name}"
+
+    @property
+    def compute_dtype(self) -> str:
+        return self._default.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        return self._default.variable_dtype
+
+    @property
+    def quantization_mode(self) -> str | None:
+        return self._default.quantization_mode
 
     def __getitem__(self, key: str) -> DTypePolicy:
-        return self._map.get(key, self.default_policy)
+        if key in self._map:
+            return self._map[key]
+        found = [pattern for pattern in self._map if patterns.fullmatch(pattern, key)]
+        if len(found) > 1:
+            raise ValueError(f"The path {key!r} is matched by several expressions, expected one at most: {found}.")
+        return self._map[found[0]] if found else self._default
 
     def __setitem__(self, key: str, policy: Any) -> None:
+        if key in self._map:
+            raise ValueError(f"The DTypePolicyMap has {key!r} already: delete it first.")
+        patterns.check_pattern(key)
         self._map[key] = get(policy)
 
     def __delitem__(self, key: str) -> None:
@@ -121,20 +163,19 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
     def __iter__(self) -> Iterator[str]:
         return iter(self._map)
 
-    __hash__ = DTypePolicy.__hash__
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        policies = {path: policy.name for path, policy in self._map.items()}
+        return f"<DTypePolicyMap default_policy={self._default.name!r} policy_map={policies}>"
 
     def get_config(self) -> dict[str, Any]:
+        given = self._default_arg
         return {
-            "default_policy": None if self._default_arg is None else serialize(self.default_policy),
+            "default_policy": serialize(given) if isinstance(given, DTypePolicy) else given,
             "policy_map": {path: serialize(policy) for path, policy in self._map.items()},
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DTypePolicyMap:
-        return cls(
-            None if config["default_policy"] is None else get(config["default_policy"]),
-            {path: get(policy) for path, policy in config["policy_map"].items()},
-        )
 
 
 _global: DTypePolicy | None = None
@@ -157,34 +198,45 @@ def set_dtype_policy(policy: Any) -> None:
 
 
 def get(identifier: Any) -> DTypePolicy:
-    """A policy from a policy, its name, a dtype, its serialized form, or None for the global one."""
+    """A policy from a policy, its name, a dtype, its serialized form, or None for the global one.
+
+    Raises:
+        ValueError: no policy is meant.
+
+    Example:
+        >>> get("int8_from_float32").quantization_mode
+        'int8'
+    """
     if identifier is None:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):
         return identifier
     if isinstance(identifier, dict):
         return deserialize(identifier)
-    if isinstance(identifier, str):
-        return DTypePolicy(identifier)
-    return DTypePolicy(dtypes.standardize_dtype(identifier))
+    if isinstance(identifier, str) and "_from_" in identifier:
+        from triceras.dtype_policies.quantized import from_name
 
-
-_CLASSES = {"DTypePolicy": DTypePolicy, "FloatDTypePolicy": DTypePolicy, "DTypePolicyMap": DTypePolicyMap}
+        return from_name(identifier)
+    return DTypePolicy(identifier if isinstance(identifier, str) else dtypes.standardize_dtype(identifier))
 
 
 def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
-    """A policy as a JSON-able dictionary."""
-    return {
-        "module": "keras",
-        "class_name": type(dtype_policy).__name__,
-        "config": dtype_policy.get_config(),
-        "registered_name": None,
-    }
+    """A policy as a JSON-able dictionary.
+
+    Example:
+        >>> serialize(DTypePolicy("float16"))["config"]
+        {'name': 'float16'}
+    """
+    return objects.serialize_keras_object(dtype_policy)
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> DTypePolicy:
-    """A policy from ``serialize``'s result."""
-    known = _CLASSES | (custom_objects or {})
-    if config.get("class_name") not in known:
-        raise ValueError(f"Unknown dtype policy {config.get('class_name')!r}. Expected one of: {', '.join(known)}.")
-    return known[config["class_name"]].from_config(config["config"])
+    """A policy from ``serialize``'s result.
+
+    Raises:
+        FileFormatError: it isn't that of a policy.
+    """
+    policy = objects.deserialize_keras_object({"module": "keras.dtype_policies", "config": {}} | config, custom_objects)
+    if not isinstance(policy, DTypePolicy):
+        raise FileFormatError(f"A dtype policy was expected, received {config!r}.")
+    return policy

@@ -54,8 +54,15 @@ class Function(Operation):
 
     @property
     def operations(self) -> list[Operation]:
-        """The operations, each once, inputs before what uses them."""
-        return list({id(node.operation): node.operation for node in self._nodes}.values())
+        """The operations, each once: the farther from the outputs, the earlier, which is how files number layers."""
+        first, depths, of_nodes = _first_met(self._outputs, self._nodes), {}, {}
+        for node in reversed(self._nodes):
+            depth = max(of_nodes.get(id(node), 0), depths.get(node.operation, 0))
+            depths[node.operation] = depth
+            for operation, index, _ in (x._keras_history for x in node.input_tensors if x._keras_history):
+                below = id(operation._inbound_nodes[index])
+                of_nodes[below] = max(of_nodes.get(below, 0), depth + 1)
+        return sorted(depths, key=lambda operation: (-depths[operation], first[operation]))
 
     def call(self, inputs: Any) -> Any:
         """Run the graph on a structure of tensors like the inputs."""
@@ -125,6 +132,21 @@ def _nodes_between(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> lis
         stack.append((tensor, True))
         stack.extend((x, False) for x in reversed(node.input_tensors))
     return order
+
+
+def _first_met(outputs: list[KerasTensor], nodes: list[Node]) -> dict[Operation, int]:
+    """Each operation's number in the order in which they are met on the way from the outputs."""
+    left = {id(node) for node in nodes}
+    found: dict[Operation, int] = {}
+    stack = list(reversed(outputs))
+    while stack:
+        history = stack.pop()._keras_history
+        node = history and history[0]._inbound_nodes[history[1]]
+        if node and id(node) in left:
+            left.remove(id(node))
+            found.setdefault(node.operation, len(found))
+            stack.extend(reversed(node.input_tensors))
+    return found
 
 
 def _is_model_input(tensor: KerasTensor) -> bool:

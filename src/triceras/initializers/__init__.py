@@ -73,7 +73,7 @@ _FURTHER_NAMES = {
     "zeros": Zeros,
 }
 TABLE = {cls.__name__: cls for cls in CLASSES} | _FURTHER_NAMES
-objects.register_builtin("initializers", CLASSES)
+objects.register_builtin("initializers", CLASSES, **_FURTHER_NAMES)
 
 
 def get(identifier: Any) -> Any:

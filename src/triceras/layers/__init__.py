@@ -31,6 +31,7 @@ from triceras.layers.core.input_layer import Input, InputLayer
 from triceras.layers.core.lambda_layer import Lambda
 from triceras.layers.core.masking import Masking
 from triceras.layers.core.reversible_embedding import ReversibleEmbedding
+from triceras.layers.core.tfsm_layer import TFSMLayer
 from triceras.layers.core.wrapper import Wrapper
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
@@ -195,6 +196,7 @@ __all__ = [
     "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
+    "TFSMLayer",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

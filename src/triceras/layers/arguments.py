@@ -47,6 +47,11 @@ def take_objects(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: room.get(arguments.pop(name)) for name, room in rooms.items()}
 
 
+def written_axis(layer: Any) -> Any:
+    """The axis or axes of a normalization as a config has them: a list once it is built."""
+    return [layer.axis] if layer.built and isinstance(layer.axis, int) else layer.axis
+
+
 def serialized(layer: Any, names: Iterable[str]) -> dict[str, Any]:
     """Attributes of a layer as a config has them."""
     values = {name: getattr(layer, name) for name in names}

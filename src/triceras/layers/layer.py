@@ -547,7 +547,7 @@ class Layer(LayerState, Operation):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make it again; of a subclass that doesn't define it, those it was made with."""
-        config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self.dtype_policy)}
+        config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self._dtype_policy)}
         if self.activity_regularizer is not None:
             from triceras import regularizers
 

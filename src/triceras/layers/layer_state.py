@@ -63,7 +63,8 @@ class LayerState:
         if store is None:
             self._native_track(name, value)
             return False
-        if not any(known is value for known in store):
+        known = self._own_variables() if isinstance(value, Variable) else store
+        if not any(value is other for other in known):
             store.append(value)
             self._native_track(name, value)
         return True

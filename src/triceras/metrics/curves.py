@@ -9,7 +9,7 @@ import numpy as np
 
 from triceras import ops
 from triceras.backends.base import Tensor
-from triceras.core import settings
+from triceras.core import objects, settings
 from triceras.metrics.confusion import as_decisions
 from triceras.metrics.metric import Metric
 
@@ -111,6 +111,8 @@ class AUC(_Curve):
         self.curve = curve.upper()
         self.summation_method = summation_method.lower()
         self.multi_label = multi_label
+        if isinstance(label_weights, dict):  # from a file, as a tensor
+            label_weights = ops.convert_to_numpy(objects.deserialize_keras_object(label_weights))
         self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
         self.num_labels = num_labels
         self.from_logits = from_logits

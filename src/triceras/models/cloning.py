@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,8 @@ from triceras.layers.core.input_layer import InputLayer
 from triceras.models.functional import Functional
 from triceras.models.model import Model
 from triceras.models.sequential import Sequential
+from triceras.saving.archive import parse_json
+from triceras.saving.legacy_configs import is_of_keras_2, modern_model
 
 
 def clone_model(
@@ -64,7 +65,7 @@ def clone_model(
 
 
 def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = None) -> Any:
-    """A model, with new weights, from ``Model.to_json``'s result.
+    """A model, with new weights, from ``Model.to_json``'s result, or that of Keras 3 or 2.
 
     Args:
         json_string: the configuration.
@@ -75,7 +76,11 @@ def model_from_json(json_string: str, custom_objects: dict[str, Any] | None = No
         >>> model_from_json(model.to_json()).output_shape
         (None, 2)
     """
-    return objects.deserialize_keras_object(json.loads(json_string), custom_objects)
+    config = parse_json(json_string, "The text")
+    if is_of_keras_2(config):
+        with objects.CustomObjectScope(custom_objects or {}):
+            config = modern_model(config)
+    return objects.deserialize_keras_object(config, custom_objects)
 
 
 def _from_config(layer: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from triceras import ops, tree
@@ -149,13 +150,9 @@ class Functional(Function, Model):
         )
 
     def get_config(self) -> dict[str, Any]:
-        if self._plain_class() is not Functional:
-            own = Model.get_config(self)
-            return {key: value for key, value in own.items() if key in ("name", "trainable")} | functional_config(self)
+        if not takes_graph(type(self)):
+            return Layer.get_config(self) | self._arguments_by_name()
         return {"name": self.name, "trainable": self.trainable} | functional_config(self)
-
-    def _plain_class(self) -> type:
-        return type(self)._origin
 
     def get_build_config(self) -> dict[str, Any] | None:
         return {"input_shape": None}
@@ -183,6 +180,14 @@ def _as_inputs(inputs: Any) -> Any:
         if x._keras_history is None:
             InputLayer(input_tensor=x, name=x.name)
     return inputs
+
+
+def takes_graph(cls: type) -> bool:
+    """Whether a class of models is made from inputs and outputs, as far as its constructor tells."""
+    parameters = inspect.signature(cls.__init__).parameters
+    kinds = {parameter.kind for parameter in parameters.values()}
+    takes_all = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD} <= kinds
+    return takes_all or {"inputs", "outputs"} <= set(parameters)
 
 
 def functional_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:

@@ -25,8 +25,14 @@ def functional_config(model: Any) -> dict[str, Any]:
         operation, index, tensor_index = x._keras_history
         return [operation.name, positions[id(operation._inbound_nodes[index])], tensor_index]
 
+    def output_reference(x: KerasTensor) -> list[Any]:
+        name, index, tensor_index = reference(x)
+        # Where a functional model was made counts as its first call in this one place.
+        return [name, index + _is_functional(operations[name]), tensor_index]
+
+    operations = {operation.name: operation for operation in model.operations}
     layers = []
-    for operation in model.operations:
+    for operation in operations.values():
         nodes = [node for node in operation._inbound_nodes if id(node) in kept and not node.is_input]
         if isinstance(operation, OpCall):
             entry, calls = serialize_op(operation, nodes)
@@ -40,8 +46,12 @@ def functional_config(model: Any) -> dict[str, Any]:
     return {
         "layers": layers,
         "input_layers": _references(model._inputs_struct, reference),
-        "output_layers": _references(model._outputs_struct, reference),
+        "output_layers": _references(model._outputs_struct, output_reference),
     }
+
+
+def _is_functional(operation: Operation) -> bool:
+    return hasattr(operation, "_outputs_struct")
 
 
 def _references(structure: Any, reference: Any) -> Any:
@@ -106,7 +116,9 @@ def rebuild_graph(config: dict[str, Any]) -> tuple[Any, Any, list[Operation]]:
                 f"The file's graph can't be rebuilt: call {index} of {name!r} uses a tensor that nothing makes."
             )
         pending = waiting
-    return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made), layers
+    functional = {layer.name for layer in layers if _is_functional(layer)}
+    calls = {(name, index + (name in functional)): tensors for (name, index), tensors in made.items()}
+    return _tensors(config["input_layers"], made), _tensors(config["output_layers"], made | calls), layers
 
 
 def _op_caller(function: Callable[..., Any], entry: dict[str, Any]) -> Callable[..., Any]:

@@ -112,12 +112,12 @@ class Model(Trainer, Layer):
         """Write the model to a ``.keras`` file: its configuration, weights, compile arguments and optimizer state."""
         saving.save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None) -> None:
-        """Write the weights to a ``.weights.h5`` file."""
-        saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size)
+    def save_weights(self, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any) -> None:
+        """Write the weights to a ``.weights.h5`` or ``.safetensors`` file, or to several, as ``saving.save_weights``."""
+        saving.save_weights(self, filepath, overwrite=overwrite, max_shard_size=max_shard_size, **kwargs)
 
     def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Read the weights from a ``.weights.h5`` or ``.keras`` file."""
+        """Read the weights from a ``.weights.h5``, ``.keras`` or ``.safetensors`` file, as ``saving.load_weights``."""
         saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
@@ -163,17 +163,12 @@ class Model(Trainer, Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
         """Make one from ``get_config``'s result."""
-        from triceras.models.functional import Functional, functional_from_config
+        from triceras.models.functional import functional_from_config, takes_graph
 
         with objects.CustomObjectScope(custom_objects or {}):
-            is_graph = {"layers", "input_layers", "output_layers"} <= set(config)
-            if is_graph and (cls._plain() is Model or issubclass(cls, Functional)):
+            if {"layers", "input_layers", "output_layers"} <= set(config) and takes_graph(cls):
                 return functional_from_config(cls, config)
             return cls(**config)
-
-    @classmethod
-    def _plain(cls) -> type:
-        return cls.__dict__.get("_origin", cls)
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build from ``get_build_config``'s result."""

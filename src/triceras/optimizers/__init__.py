@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras.core import lookup, objects
-from triceras.optimizers import schedules
+from triceras.optimizers import legacy, schedules
 from triceras.optimizers.adafactor import Adafactor
 from triceras.optimizers.adagrad import Adadelta, Adagrad
 from triceras.optimizers.adam import Adam, AdamW
@@ -79,6 +79,7 @@ __all__ = [
     "ScheduleFreeAdamW",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any
 
 from triceras.backends.base import Tensor
-from triceras.core import objects
+from triceras.core import objects, patterns
 from triceras.optimizers.optimizer import Optimizer
 from triceras.state.variable import Variable
 
@@ -42,7 +41,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     def __getitem__(self, path: str) -> Optimizer:
         if path in self._optimizers:
             return self._optimizers[path]
-        found = [pattern for pattern in self._optimizers if re.fullmatch(pattern, path)]
+        found = [pattern for pattern in self._optimizers if patterns.fullmatch(pattern, path)]
         if len(found) > 1:
             raise ValueError(f"The path {path!r} is matched by several expressions, expected one at most: {found}.")
         return self._optimizers[found[0]] if found else self._default
@@ -50,7 +49,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     def __setitem__(self, pattern: str, optimizer: Any) -> None:
         if pattern in self._optimizers:
             raise ValueError(f"The OptimizerMap has {pattern!r} already: delete it first.")
-        re.compile(pattern)
+        patterns.check_pattern(pattern)
         self._optimizers[pattern] = _checked(f"the optimizer of {pattern!r}", optimizer)
 
     def __delitem__(self, pattern: str) -> None:
@@ -118,15 +117,29 @@ class MultiOptimizer(Optimizer):
         super().__init__(0.0, loss_scale_factor=loss_scale_factor, name=name)
         self.optimizer_map: Callable[[Variable], Any] = choice
         self.optimizers: list[Optimizer] = []
+        for optimizer in self._listed():
+            self._share_scale(optimizer)
         self._chosen: dict[int, Optimizer] = {}
+
+    def _listed(self) -> list[Optimizer]:
+        """The optimizers of a map."""
+        choice = self.optimizer_map
+        return [*choice.values(), choice.default_optimizer] if isinstance(choice, OptimizerMap) else []
+
+    def _share_scale(self, optimizer: Optimizer) -> None:
+        """Let an optimizer divide gradients by this one's factor, which files hold for each."""
+        if self.loss_scale_factor is not None:
+            optimizer.loss_scale_factor = self.loss_scale_factor
+
+    def _divides(self, variable: Variable) -> bool:
+        return variable.overwrite_with_gradient  # the others' gradients are divided by their own optimizers
 
     def build(self, variables: Sequence[Variable]) -> None:
         if self.built:
             return
         # All optimizers of a map are built, for the order of variables in files doesn't depend on which have work.
         choice = self.optimizer_map
-        known = [*choice.values(), choice.default_optimizer] if isinstance(choice, OptimizerMap) else []
-        groups: dict[int, tuple[Optimizer, list[Variable]]] = {id(o): (o, []) for o in known}
+        groups: dict[int, tuple[Optimizer, list[Variable]]] = {id(o): (o, []) for o in self._listed()}
         for variable in variables:
             optimizer = choice(variable)
             if not isinstance(optimizer, Optimizer):
@@ -139,6 +152,7 @@ class MultiOptimizer(Optimizer):
         super().build(variables)
         self.optimizers = [optimizer for optimizer, _ in groups.values()]
         for optimizer, group in groups.values():
+            self._share_scale(optimizer)
             optimizer.build(group)
             self.variables.extend(optimizer.variables)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
+from triceras.core import patterns
 from triceras.optimizers.optimizer import Optimizer
 from triceras.state.variable import Variable
 
@@ -102,6 +102,8 @@ class Muon(Optimizer):
         self.adam_weight_decay = adam_weight_decay
         self.epsilon = epsilon
         self.exclude_layers = list(exclude_layers or ())
+        for pattern in self.exclude_layers:
+            patterns.check_pattern(pattern)
         self.exclude_embeddings = exclude_embeddings
         self.muon_a = muon_a
         self.muon_b = muon_b
@@ -125,7 +127,7 @@ class Muon(Optimizer):
     def _is_for_adam(self, variable: Variable) -> bool:
         if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in variable.path.lower()):
             return True
-        return any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
+        return any(patterns.search(pattern, variable.path) for pattern in self.exclude_layers)
 
     def prepare_step(self, learning_rate: Tensor) -> None:
         step = ops.cast(self.iterations + 1, "float32")

@@ -301,7 +301,9 @@ class Optimizer:
             raise ValueError(f"The optimizer {self.name!r} was given no gradient: all of them are None.")
         gradients, variables = [g for g, _ in pairs], [v for _, v in pairs]
         if self.loss_scale_factor is not None:
-            gradients = [g * (1.0 / self.loss_scale_factor) for g in gradients]
+            gradients = [
+                g * (1.0 / self.loss_scale_factor) if self._divides(v) else g for g, v in zip(gradients, variables)
+            ]
         overwritten = [i for i, v in enumerate(variables) if v.overwrite_with_gradient]
         for i in overwritten:
             variables[i].assign(gradients[i])
@@ -313,6 +315,10 @@ class Optimizer:
         else:
             self._update(gradients, variables, fused)
         self._iterations.assign(self._iterations.value + 1)
+
+    def _divides(self, variable: Variable) -> bool:
+        """Whether a variable's gradient is divided by ``loss_scale_factor`` here."""
+        return True
 
     def _check(self, grads: list[Any], variables: Sequence[Variable]) -> None:
         if len(grads) != len(variables):
@@ -504,13 +510,14 @@ class Optimizer:
             store[str(position)] = variable
 
     def load_own_variables(self, store: Any) -> None:
-        """Set the state from a mapping."""
-        if len(store.keys()) != len(self.variables):
+        """Set the state from a mapping; of an optimizer that wasn't built when it was saved, the counters are there."""
+        counters = 1 + isinstance(self._learning_rate, Variable)
+        if len(store.keys()) not in (counters, len(self.variables)):
             raise ValueError(
                 f"The optimizer {self.name!r} has {len(self.variables)} variables, the file has {len(store.keys())} for "
                 "it. Compile the model with the optimizer it was saved with."
             )
-        for position, variable in enumerate(self.variables):
+        for position, variable in enumerate(self.variables[: len(store.keys())]):
             variable.assign(store[str(position)])
 
 

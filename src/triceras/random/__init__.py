@@ -1,5 +1,6 @@
 """Random numbers, the same on every backend from the same seed."""
 
+from triceras.core import objects
 from triceras.random.counts import binomial
 from triceras.random.distributions import (
     categorical,
@@ -26,3 +27,5 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
+
+objects.register_builtin("random", [SeedGenerator])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import io
 import json
@@ -19,6 +20,8 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 ASSETS = "assets/"
 #: The size of a member's header in an archive, before its name and extra field, and where it tells their lengths.
 _HEADER_BYTES, _LENGTHS_AT = 30, 26
+#: How much is read at a time where a checksum is computed.
+_CHUNK = 1 << 20
 
 
 class Slice(io.RawIOBase):
@@ -70,6 +73,8 @@ class ModelArchive:
     def __init__(self, path: pathlib.Path, trusted: bool = False) -> None:
         self.path = path
         self._closing = contextlib.ExitStack()
+        self._checker = self._closing.enter_context(concurrent.futures.ThreadPoolExecutor(1))
+        self._checks: dict[str, concurrent.futures.Future[int]] = {}
         if path.is_dir():
             self._zip = None
             files = [p for p in path.rglob("*") if p.is_file()]
@@ -154,8 +159,13 @@ class ModelArchive:
         """
         return parse_json(self.read(name), f"{self.path}: {name}")
 
-    def open(self, name: str) -> IO[bytes]:
-        """A member as a file for reading: in place where it is stored as it is, else unpacked in memory."""
+    def open(self, name: str, checked: bool = True) -> IO[bytes]:
+        """A member as a file for reading: in place where it is stored as it is, else unpacked in memory.
+
+        Args:
+            name: the member.
+            checked: whether a thread reads it as a whole, for ``check``.
+        """
         member = self._member(name)
         if self._zip is None:
             return self._closing.enter_context(member.open("rb", buffering=0))
@@ -166,13 +176,39 @@ class ModelArchive:
         if len(header) < _HEADER_BYTES or header[:4] != b"PK\3\4":
             raise FileFormatError(f"{self.path}: {name} is damaged: there is no header where the index says.")
         lengths = (int.from_bytes(header[_LENGTHS_AT + i : _LENGTHS_AT + i + 2], "little") for i in (0, 2))
-        return Slice(self._file, member.header_offset + _HEADER_BYTES + sum(lengths), member.file_size)  # type: ignore[return-value]
+        start = member.header_offset + _HEADER_BYTES + sum(lengths)
+        if checked:
+            self._checks[name] = self._checker.submit(_checksum, self.path, start, member.file_size)
+        return Slice(self._file, start, member.file_size)  # type: ignore[return-value]
+
+    def check(self) -> None:
+        """Wait for the checksums of the members that were opened; a thread computes them while they are read.
+
+        Raises:
+            FileFormatError: a member isn't what was written.
+        """
+        for name, found in self._checks.items():
+            if found.result() != self.names[name].CRC:
+                raise FileFormatError(
+                    f"{self.path}: {name} is damaged: its checksum differs from the one noted beside it."
+                )
 
     def assets(self) -> Iterator[tuple[str, bytes]]:
         """The paths and bytes of the members of layers that keep files of their own."""
         for name in self.names:
             if name.startswith(ASSETS) and not name.endswith("/"):
                 yield name.removeprefix(ASSETS), self.read(name)
+
+
+def _checksum(path: pathlib.Path, start: int, size: int) -> int:
+    """The CRC-32 of a part of a file."""
+    found, buffer = 0, memoryview(bytearray(_CHUNK))
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while size > 0 and (count := file.readinto(buffer[: min(size, _CHUNK)])):
+            found = zlib.crc32(buffer[:count], found)
+            size -= count
+    return found
 
 
 def parse_json(text: bytes | str, source: str) -> Any:

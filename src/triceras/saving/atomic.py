@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -29,6 +30,12 @@ def replacing(target: pathlib.Path) -> Iterator[pathlib.Path]:
         _sync_folder(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write(target: pathlib.Path, chunks: Iterator[Any]) -> None:
+    """Write the bytes of a file, one after the other."""
+    with replacing(target) as temporary, temporary.open("wb") as file:
+        file.writelines(chunks)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import pathlib
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ import numpy as np
 from triceras.core import dtypes
 from triceras.core.errors import FileFormatError, UnsafeFileError
 from triceras.saving.limits import Budget
+from triceras.saving.stored import StoredTensor
 
 if TYPE_CHECKING:
     import h5py
@@ -23,6 +27,41 @@ _FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 _KINDS = "biufcV"
 #: The attribute that names the dtype of an array whose own HDF5 lacks.
 _DTYPE = "dtype"
+#: The one such dtype of a size in bytes.
+_OPAQUE = {2: "bfloat16"}
+
+
+#: Reads all attributes of a file, in little memory.
+_PROBE = """
+import sys, h5py
+try:
+    import resource
+    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+except ImportError:
+    pass
+with h5py.File(sys.argv[1], "r") as file:
+    look = lambda name, found: dict(found.attrs).clear()
+    look("", file)
+    file.visititems(look)
+"""
+_PROBE_SECONDS = 60
+
+
+def probe(path: pathlib.Path) -> None:
+    """Read the attributes of a file in another process first: HDF5's library (2.0) crashes on some that are damaged.
+
+    Raises:
+        FileFormatError: it did, or didn't end.
+    """
+    if not sys.executable:
+        return
+    command = [sys.executable, "-I", "-c", _PROBE, str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=_PROBE_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise FileFormatError(f"{path} is damaged: reading its attributes takes over {_PROBE_SECONDS} s.") from error
+    if done.returncode < 0:
+        raise FileFormatError(f"{path} is damaged: HDF5's library crashes on it (signal {-done.returncode}).")
 
 
 @contextlib.contextmanager
@@ -112,12 +151,21 @@ def dataset_in(group: h5py.Group, name: str, source: str) -> h5py.Dataset:
     return dataset
 
 
-def attribute(owner: Any, name: str, source: str, budget: Budget) -> Any:
-    """An attribute of a group or dataset, or None; its size is counted before it is read."""
+def attribute(owner: Any, name: str, source: str, budget: Budget, texts: bool = False) -> Any:
+    """An attribute of a group or dataset, or None; its size is counted before it is read.
+
+    A list of strings is read only where ``texts`` allows it: it may name one string many times, so its size says nothing.
+    """
     try:
         if name not in owner.attrs:
             return None
         found = owner.attrs.get_id(name)
+        if found.dtype.kind == "O" and found.shape and not texts:
+            raise UnsafeFileError(
+                f"{source}: the attribute {name!r} of {owner.name} is a list of strings, as it never is."
+            )
+        if not math.prod(found.shape or ()):
+            return owner.attrs[name]
         budget.take(
             max(found.get_storage_size(), math.prod(found.shape or ()) * found.dtype.itemsize), f"{owner.name}@{name}"
         )
@@ -126,6 +174,34 @@ def attribute(owner: Any, name: str, source: str, budget: Budget) -> Any:
         if isinstance(error, FileFormatError):
             raise
         raise FileFormatError(f"{source}: the attribute {name!r} of {owner.name} is damaged: {error}") from error
+
+
+def dtype_name(dataset: h5py.Dataset, source: str, budget: Budget) -> str | None:
+    """The dtype that a dataset of plain bytes stands for, or None.
+
+    The attribute that names it is read only where nothing else tells: HDF5's library crashes or hangs on some damaged ones.
+    """
+    if dataset.dtype.kind != "V":
+        return None
+    if dataset.dtype.itemsize in _OPAQUE:
+        return _OPAQUE[dataset.dtype.itemsize]
+    name = attribute(dataset, _DTYPE, source, budget)
+    return name if isinstance(name, str) else None
+
+
+def stored_tensor(group: h5py.Group, name: str, source: str, budget: Budget) -> StoredTensor:
+    """A dataset as an array that is read when it is asked for.
+
+    Raises:
+        UnsafeFileError, FileFormatError: as for ``dataset_in``, or it names a dtype that its elements can't have.
+    """
+    dataset = dataset_in(group, name, source)
+    dtype = dtype_name(dataset, source, budget)
+    if dtype is None:
+        dtype = f"V{dataset.dtype.itemsize}" if dataset.dtype.kind == "V" else dataset.dtype.name
+    elif dtype not in dtypes.FLOATS or dtypes.numpy_dtype(dtype).itemsize != dataset.dtype.itemsize:
+        raise FileFormatError(f"{source}: {dataset.name} says that it holds {dtype!r}, but holds {dataset.dtype}.")
+    return StoredTensor(tuple(dataset.shape), dtype, lambda: StoredVariables(group, source, budget)[name])
 
 
 class StoredVariables(Mapping[str, Any]):
@@ -155,10 +231,10 @@ class StoredVariables(Mapping[str, Any]):
         dataset = dataset_in(self._group, key, self._source)
         what = f"{self._group.name}/{key}"
         self._budget.take(math.prod(dataset.shape) * dataset.dtype.itemsize, what)
-        name = attribute(dataset, _DTYPE, self._source, self._budget)
+        name = dtype_name(dataset, self._source, self._budget)
         try:
             array = np.asarray(dataset[()])
-            return array.view(dtypes.numpy_dtype(dtypes.standardize_dtype(name))) if isinstance(name, str) else array
+            return array if name is None else array.view(dtypes.numpy_dtype(dtypes.standardize_dtype(name)))
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             raise FileFormatError(f"{self._source}: {what} is damaged: {error}") from error
 

@@ -9,22 +9,28 @@ import os
 import pathlib
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, NamedTuple
 
 from triceras.core import dtypes, objects
 from triceras.core.blanks import Blanks
 from triceras.core.errors import FileFormatError, UnsafeFileError
 from triceras.saving.archive import CONFIG, METADATA, WEIGHTS, ModelArchive
 from triceras.saving.assets import assets_of, load_assets
-from triceras.saving.atomic import replacing, replacing_folder
+from triceras.saving.atomic import replacing, replacing_folder, write
 from triceras.saving.hdf5 import reading
+from triceras.saving.legacy_configs import is_of_keras_2, modern_model
+from triceras.saving.legacy_h5 import is_h5, load_h5_model, load_h5_weights, save_h5_model
 from triceras.saving.limits import Budget
 from triceras.saving.orbax_files import checkpoint_in, load_orbax_model, load_orbax_weights
+from triceras.saving.safetensors_files import INDEX, load_safetensors, save_safetensors, save_safetensors_shards
+from triceras.saving.shards import KERAS_INDEX, load_shards, save_shards
 from triceras.saving.weights import read_variables, variables_file
 
 #: The version of Keras whose format is written.
 KERAS_VERSION = "3.15.1"
+#: The endings of the older kind of model files.
+H5 = (".h5", ".hdf5")
 
 
 def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any) -> None:
@@ -34,7 +40,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
 
     Args:
         model: the model.
-        filepath: the file, which ends in ``.keras``.
+        filepath: the file, which ends in ``.keras``; or in ``.h5`` or ``.hdf5`` for the format before that.
         overwrite: whether a file of that name may be replaced.
         zipped: whether to write an archive (the default) or a folder.
         kwargs: ``include_optimizer=False`` leaves out the optimizer's state.
@@ -45,7 +51,7 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
     include_optimizer = kwargs.pop("include_optimizer", True)
     _check_no_more("save_model", kwargs)
     path = _path(filepath)
-    if path.suffix != ".keras" and zipped is not False:
+    if path.suffix not in (".keras", *H5) and zipped is not False:
         raise ValueError(
             f"A model file ends in '.keras', received {str(path)!r}. For weights alone use save_weights() and '.weights.h5'."
         )
@@ -55,13 +61,16 @@ def save_model(model: Any, filepath: Any, overwrite: bool = True, zipped: bool |
             stacklevel=3,
         )
     _check_target(path, overwrite)
+    if path.suffix in H5:
+        save_h5_model(model, path, include_optimizer, KERAS_VERSION)
+        return
     config = json.dumps(objects.serialize_keras_object(model))
     metadata = {"keras_version": KERAS_VERSION, "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
     members = {METADATA: json.dumps(metadata), CONFIG: config}
     with _without_optimizer(model) if not include_optimizer else contextlib.nullcontext():
         weights = variables_file(model).chunks()
-    write = _write_folder if zipped is False else _write_archive
-    write(path, members, weights, assets_of(model))
+    write_members = _write_folder if zipped is False else _write_archive
+    write_members(path, members, weights, assets_of(model))
 
 
 @contextlib.contextmanager
@@ -101,11 +110,6 @@ def _write_folder(
             (temporary / name).write_bytes(data)
 
 
-def _write_file(path: pathlib.Path, chunks: Iterator[Any]) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.writelines(chunks)
-
-
 def load_model(
     filepath: Any,
     custom_objects: dict[str, Any] | None = None,
@@ -114,7 +118,7 @@ def load_model(
     *,
     dtype: Any = None,
 ) -> Any:
-    """Read a model from a ``.keras`` file or an Orbax checkpoint, onto the active backend.
+    """Read a model from a ``.keras`` or ``.h5`` file of Keras 3 or 2, or an Orbax checkpoint, onto the active backend.
 
     Args:
         filepath: the file; or the folder of a checkpoint, or that of several, whose last one is read.
@@ -138,12 +142,17 @@ def load_model(
         checkpoint = checkpoint_in(path)
         if checkpoint is not None:
             return load_orbax_model(checkpoint, custom_objects, compile, safe_mode)
+        policy = dtype if isinstance(dtype, str | None) else objects.serialize_keras_object(dtype)
+        if path.suffix in H5 or is_h5(path):
+            return load_h5_model(path, custom_objects, compile, safe_mode, lambda config: _with_dtype(config, policy))
         with ModelArchive(path, trusted=not safe_mode) as archive:
             config = archive.json(CONFIG)
             if not compile and isinstance(config, dict):
                 config.pop("compile_config", None)
-            if dtype is not None:
-                config = _with_dtype(config, dtype if isinstance(dtype, str) else objects.serialize_keras_object(dtype))
+            if METADATA in archive and is_of_keras_2(archive.json(METADATA)):
+                with objects.CustomObjectScope(custom_objects or {}):
+                    config = modern_model(config, str(path))
+            config = _with_dtype(config, policy)
             with Blanks(_counted(archive.budget)):
                 model = objects.deserialize_keras_object(config, custom_objects, safe_mode)
                 if not hasattr(model, "load_weights"):
@@ -154,7 +163,9 @@ def load_model(
 
 
 def _with_dtype(config: Any, dtype: Any) -> Any:
-    """A model's configuration whose layers have another policy where theirs was of floats."""
+    """A model's configuration whose layers have another policy where theirs was of floats; itself for None."""
+    if dtype is None:
+        return config
     if isinstance(config, list):
         return [_with_dtype(part, dtype) for part in config]
     if not isinstance(config, dict):
@@ -183,6 +194,7 @@ def _read_weights(archive: ModelArchive, model: Any, skip_mismatch: bool) -> Non
     source = f"{archive.path}: {WEIGHTS}"
     with archive.open(WEIGHTS) as member, reading(member, source) as file:
         read_variables(file, model, source, archive.budget, skip_mismatch)
+    archive.check()
 
 
 @contextlib.contextmanager
@@ -190,6 +202,8 @@ def _reading(path: pathlib.Path) -> Iterator[None]:
     """Whatever goes wrong inside has one kind of error, which names the file."""
     try:
         yield
+    except UnicodeError as error:
+        raise FileFormatError(f"{path} is damaged: {error}") from error
     except (ValueError, ImportError, FileNotFoundError, PermissionError):
         raise
     except MemoryError as error:
@@ -198,61 +212,108 @@ def _reading(path: pathlib.Path) -> Iterator[None]:
         raise FileFormatError(f"{path} can't be read as a model: {type(error).__name__}: {error}") from error
 
 
+def _save_h5(model: Any, path: pathlib.Path) -> None:
+    write(path, variables_file(model).chunks())
+
+
+def _refuse_h5(model: Any, path: pathlib.Path) -> None:
+    raise ValueError(f"A file of weights ends in '.weights.h5', received {str(path)!r}.")
+
+
+class WeightsFormat(NamedTuple):
+    """How weights are written to a path and read from it, and which further arguments these take.
+
+    ``shards`` is the ending of the index that is written where the size of a file has a limit.
+    """
+
+    save: Callable[..., None]
+    load: Callable[..., None]
+    options: tuple[str, ...] = ()
+    shards: str | None = None
+
+
+#: The ending of a file's name -> its format; the first that fits.
+WEIGHTS_FORMATS = {
+    ".weights.h5": WeightsFormat(_save_h5, load_h5_weights, ("by_name",), shards=KERAS_INDEX),
+    KERAS_INDEX: WeightsFormat(save_shards, load_shards, shards=KERAS_INDEX),
+    ".safetensors": WeightsFormat(save_safetensors, load_safetensors, ("names",), shards=INDEX),
+    INDEX: WeightsFormat(save_safetensors_shards, load_safetensors, ("names",), shards=INDEX),
+} | dict.fromkeys(H5, WeightsFormat(_refuse_h5, load_h5_weights, ("by_name",)))
+
+
+def _weights_format(path: pathlib.Path, others: str = "") -> tuple[str, WeightsFormat]:
+    for ending, found in WEIGHTS_FORMATS.items():
+        if path.name.endswith(ending):
+            return ending, found
+    known = ", ".join(map(repr, WEIGHTS_FORMATS))
+    raise ValueError(f"A file of weights ends in one of {known}{others}, received {str(path)!r}.")
+
+
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, max_shard_size: Any = None, **kwargs: Any) -> None:
-    """Write a model's variables to a ``.weights.h5`` file, which is there as a whole or not at all.
+    """Write a model's variables to a file, which is there as a whole or not at all.
 
     Args:
         model: the model, built.
-        filepath: the file, which ends in ``.weights.h5``.
+        filepath: the file, which ends in ``.weights.h5``, or in ``.safetensors`` for the weights alone, under readable names.
         overwrite: whether a file of that name may be replaced.
-        max_shard_size: not there yet; must be None.
+        max_shard_size: the most bytes of arrays in a file, in gigabytes of 2**30. Then several are written, and an index,
+            ``<name>.weights.json`` or ``<name>.safetensors.index.json``, by which they are loaded.
+        kwargs: ``names`` of a ``.safetensors`` file: path of a variable -> its name there, or that and the order of its axes
+            there; a dictionary or a function, such as ``saving.torch_names(model)``.
 
     Raises:
-        ValueError: the name ends otherwise, or the model isn't built.
+        ValueError: the name ends otherwise, the model isn't built, or a variable is larger than a shard.
     """
-    _check_no_more("save_weights", kwargs)
     path = _path(filepath)
-    if not path.name.endswith(".weights.h5"):
-        raise ValueError(f"A file of weights ends in '.weights.h5', received {str(path)!r}.")
+    ending, found = _weights_format(path)
     if max_shard_size is not None:
-        raise ValueError(f"Sharded weights aren't there yet; pass max_shard_size=None, received {max_shard_size!r}.")
+        if found.shards is None:
+            raise ValueError(
+                f"Weights in '{ending}' can't be sharded; pass max_shard_size=None, received {max_shard_size!r}."
+            )
+        path = path.with_name(path.name.removesuffix(ending) + found.shards)
+        found = WEIGHTS_FORMATS[found.shards]
+    _check_no_more("save_weights", set(kwargs) - {*found.options})
     if not model.built:
         raise ValueError(f"Model {model.name!r} isn't built, so it has no weights to save. Call it on data first.")
     _check_target(path, overwrite)
-    _write_file(path, variables_file(model).chunks())
+    if path.name.endswith((KERAS_INDEX, INDEX)):
+        kwargs["max_shard_size"] = max_shard_size
+    found.save(model, path, **kwargs)
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-    """Read a model's variables from a ``.weights.h5`` or ``.keras`` file, or its weights from an Orbax checkpoint.
+    """Read a model's variables from a file of weights or of a model, or its weights from an Orbax checkpoint.
 
     Args:
         model: the model, built.
-        filepath: the file; or the folder of a checkpoint, or that of several, whose last one is read.
+        filepath: the file, which ends in ``.weights.h5``, ``.keras`` or ``.safetensors``; the index of several; or the folder
+            of a checkpoint, or that of several, whose last one is read.
         skip_mismatch: whether parts that don't fit are left as they are, with a warning.
-        kwargs: ``safe_mode=False`` takes sizes out of proportion, for files of people you trust.
+        kwargs: ``safe_mode=False`` takes sizes out of proportion and shards that are links, for files of people you trust;
+            ``names`` of a ``.safetensors`` file are those it was saved with; ``by_name=True`` finds the layers of an older
+            ``.h5`` file by their names, rather than by their order.
 
     Raises:
         FileFormatError: a part's variables are missing or have other shapes, or the file is damaged.
         UnsafeFileError: it is a file no honest program writes.
     """
     trusted = not kwargs.pop("safe_mode", True)
-    _check_no_more("load_weights", kwargs)
     path = _existing(filepath)
     with _reading(path):
         checkpoint = checkpoint_in(path)
         if checkpoint is not None:
+            _check_no_more("load_weights", kwargs)
             load_orbax_weights(model, checkpoint, skip_mismatch)
-        elif path.suffix == ".keras" or path.is_dir():
+        elif (path.suffix == ".keras" and not is_h5(path)) or (path / CONFIG).exists():
+            _check_no_more("load_weights", kwargs)
             with ModelArchive(path, trusted) as archive:
                 _read_weights(archive, model, skip_mismatch)
-        elif path.name.endswith(".weights.h5"):
-            budget = Budget(str(path), path.stat().st_size, trusted)
-            with reading(path, str(path)) as file:
-                read_variables(file, model, str(path), budget, skip_mismatch)
         else:
-            raise ValueError(
-                f"Weights are read from '.weights.h5' and '.keras' files and Orbax checkpoints, received {str(path)!r}."
-            )
+            by_ending = path.with_suffix(".h5") if path.suffix == ".keras" else path
+            found = _weights_format(by_ending, " and '.keras', or is an Orbax checkpoint")[1]
+            _check_no_more("load_weights", set(kwargs) - {*found.options})
+            found.load(model, path, skip_mismatch=skip_mismatch, trusted=trusted, **kwargs)
 
 
 def _path(filepath: Any) -> pathlib.Path:
@@ -273,6 +334,6 @@ def _check_target(path: pathlib.Path, overwrite: bool) -> None:
         raise FileNotFoundError(f"The folder {path.parent} doesn't exist. Make it first.")
 
 
-def _check_no_more(function: str, kwargs: dict[str, Any]) -> None:
+def _check_no_more(function: str, kwargs: Collection[str]) -> None:
     if kwargs:
         raise ValueError(f"{function}() received arguments it doesn't know: {', '.join(kwargs)}.")

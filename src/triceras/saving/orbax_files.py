@@ -87,7 +87,7 @@ def contents(model: Any, weights_only: bool) -> tuple[dict[str, Any], dict[str, 
         ValueError: a variable has no elements, which Orbax can't store.
     """
     groups = {name: found for name, found in model._state_tree_groups().items() if name in WEIGHTS or not weights_only}
-    names = {group: _names(variables) for group, variables in groups.items()}
+    names = {group: unique_paths(variables) for group, variables in groups.items()}
     arrays: dict[str, Any] = {}
     for group, variables in groups.items():
         for name, variable in zip(names[group], variables, strict=True):
@@ -103,7 +103,7 @@ def contents(model: Any, weights_only: bool) -> tuple[dict[str, Any], dict[str, 
     return items, {_ORDER: names}
 
 
-def _names(variables: Sequence[Any]) -> list[str]:
+def unique_paths(variables: Sequence[Any]) -> list[str]:
     """The paths of variables, each once: a second one of the same path has a number."""
     counts: dict[str, int] = {}
     names = []
@@ -174,7 +174,7 @@ class Checkpoint:
         """
         variables = model._state_tree_groups()[group]
         leaves = {name.partition("/")[2]: leaf for name, leaf in self.leaves.items() if name.startswith(f"{group}/")}
-        sources = _sources(model.name, variables, leaves, self._order.get(group))
+        sources = matching_names(model.name, variables, leaves, self._order.get(group))
         fitting = []
         for variable, source in zip(variables, sources, strict=True):
             problem = self._problem(variable, source, leaves)
@@ -219,11 +219,11 @@ def _flat(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from _flat(value, f"{path}/{name}" if path else str(name))
 
 
-def _sources(
+def matching_names(
     model_name: str, variables: Sequence[Any], leaves: Mapping[str, Any], order: list[str] | None
 ) -> list[str | None]:
     """For each variable the name in the file: its own, that in its place, or one alike but for numbers and the model's name."""
-    names = _names(variables)
+    names = unique_paths(variables)
     if all(name in leaves for name in names):
         return list(names)
     if order is not None and len(order) == len(names) and all(map(_is_alike, names, order)):

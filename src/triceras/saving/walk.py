@@ -24,6 +24,7 @@ def children(obj: Any) -> Iterator[tuple[str, Any]]:
     found = {
         names_in_files.get(k, k): v for k, v in vars(obj).items() if k not in INTERNAL and not k.startswith("_self_")
     }
+    found.pop(None, None)
     if isinstance(getattr(type(obj), "layers", None), property):
         found["layers"] = file_layers(obj)
     optimizer = getattr(obj, "optimizer", None)

@@ -76,7 +76,7 @@ class CompiledLoss:
         self.weights = weights
         if all(entry is None for entry in self.losses):
             raise ValueError("No output has a loss: every entry of loss is None.")
-        several = len(self.losses) > 1
+        several = sum(entry is not None for entry in self.losses) > 1
         self.trackers: list[Mean | None] = [
             Mean(name=f"{name}_loss") if several and entry is not None else None
             for name, entry in zip(self.names, self.losses, strict=True)
@@ -84,7 +84,7 @@ class CompiledLoss:
 
     @property
     def metrics(self) -> list[Metric]:
-        """The means of the outputs' own losses, where there are several outputs."""
+        """The means of the outputs' own losses, where several have one."""
         return [tracker for tracker in self.trackers if tracker is not None]
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:

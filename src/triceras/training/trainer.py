@@ -621,7 +621,10 @@ class Trainer:
                 stacklevel=2,
             )
             return
-        self.compile(**objects.deserialize_keras_object(config))
+        arguments = objects.deserialize_keras_object(config)
+        if arguments.get("jit_compile") is False:  # Keras writes what it chose for its backend, not what it was told
+            arguments["jit_compile"] = "auto"
+        self.compile(**arguments)
         if self.built and self.optimizer is not None:
             self.optimizer.build(steps.trained_variables(self))
 

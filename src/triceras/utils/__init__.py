@@ -21,7 +21,9 @@ from triceras.graph.symbol import is_keras_tensor
 from triceras.random.seed import set_random_seed
 from triceras.training.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from triceras.training.data.py_dataset import PyDataset
+from triceras.utils import legacy
 from triceras.utils.arrays import normalize, to_categorical
+from triceras.utils.files import get_file
 from triceras.utils.session import clear_session
 
 #: The older name of ``PyDataset``.
@@ -38,10 +40,12 @@ __all__ = [
     "disable_interactive_logging",
     "enable_interactive_logging",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
     "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
     "normalize",
     "pack_x_y_sample_weight",
     "register_keras_serializable",

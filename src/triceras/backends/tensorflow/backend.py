@@ -16,6 +16,7 @@ from triceras.backends.tensorflow import sparse as native_sparse
 from triceras.backends.tensorflow.immediate import immediate
 from triceras.backends.tensorflow.loop import TensorFlowLoop
 from triceras.backends.tensorflow.native import LayerMixin, VariableMixin
+from triceras.backends.tensorflow.saved_model import SavedModel
 from triceras.core import dtypes, settings
 
 DTYPES = {name: getattr(tf, name) for name in dtypes.ALLOWED if hasattr(tf, name)}
@@ -156,6 +157,9 @@ class TensorFlowBackend(Backend):
 
     def profile(self, folder: str) -> AbstractContextManager[Any]:
         return tf.profiler.experimental.Profile(folder)
+
+    def load_saved_model(self, path: str, endpoints: Sequence[str]) -> SavedModel:
+        return SavedModel(path, endpoints)
 
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
         inside: list[Any] = []

@@ -272,6 +272,7 @@ class MultiHeadAttention(Layer):
             "attention_axes": self._attention_axes,
             "sliding_window": self._sliding_window,
             "flash_attention": self._flash_attention,
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "kernel_initializer": initializers.serialize(self._kernel_initializer),
             "bias_initializer": initializers.serialize(self._bias_initializer),
             "kernel_regularizer": regularizers.serialize(self._kernel_regularizer),

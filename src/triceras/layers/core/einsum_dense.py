@@ -155,6 +155,7 @@ class EinsumDense(Layer):
             "bias_regularizer": regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": constraints.serialize(self.kernel_constraint),
             "bias_constraint": constraints.serialize(self.bias_constraint),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "quantization_config": self.quantization_config,
         }
         optional = ("lora_rank", "lora_alpha", "gptq_unpacked_column_size")

@@ -76,7 +76,7 @@ class BatchNormalization(ScaleAndOffset):
         if unknown:
             raise ValueError(f"renorm_clipping takes {', '.join(_RENORM_KEYS)}, received {sorted(unknown)}.")
         self.renorm = renorm
-        self.renorm_clipping = renorm_clipping
+        self.renorm_clipping = {} if renorm and renorm_clipping is None else renorm_clipping
         self.renorm_momentum = renorm_momentum
         self.synchronized = synchronized
 
@@ -146,12 +146,4 @@ class BatchNormalization(ScaleAndOffset):
         return outputs, mean
 
     def get_config(self) -> dict[str, Any]:
-        names = ("axis", "momentum", "synchronized")
-        config = {**super().get_config(), **{name: getattr(self, name) for name in names}}
-        if self.renorm:
-            config |= {
-                "renorm": True,
-                "renorm_clipping": self.renorm_clipping,
-                "renorm_momentum": self.renorm_momentum,
-            }
-        return config
+        return {**super().get_config(), **{name: getattr(self, name) for name in _OWN}}

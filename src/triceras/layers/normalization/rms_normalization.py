@@ -6,6 +6,7 @@ from typing import Any
 
 from triceras import ops
 from triceras.backends.base import Tensor
+from triceras.layers.arguments import written_axis
 from triceras.layers.layer import Layer
 
 
@@ -51,4 +52,4 @@ class RMSNormalization(Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "axis": self.axis, "epsilon": self.epsilon}
+        return {**super().get_config(), "axis": written_axis(self), "epsilon": self.epsilon}

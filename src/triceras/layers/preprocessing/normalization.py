@@ -159,7 +159,7 @@ class Normalization(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "axis": self._axis_argument,
+            "axis": list(self.axis),
             "invert": self.invert,
             "mean": None if self.input_mean is None else np.asarray(self.input_mean).tolist(),
             "variance": None if self.input_variance is None else np.asarray(self.input_variance).tolist(),

@@ -33,6 +33,6 @@ class BaseSpatialDropout(Dropout):
         return super().call(inputs, training)
 
     def get_config(self) -> dict[str, Any]:
-        dtype = dtype_policies.serialize(self.dtype_policy)
+        dtype = dtype_policies.serialize(self._dtype_policy)
         config = {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": dtype}
         return {**config, "data_format": self.data_format}

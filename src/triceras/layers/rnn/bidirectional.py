@@ -40,6 +40,9 @@ class Bidirectional(Layer):
         (2, 6, 8)
     """
 
+    #: Files hold the copies of the layer, not itself.
+    _names_in_files = {"layer": None}
+
     def __init__(
         self,
         layer: Any,
@@ -175,6 +178,6 @@ class Bidirectional(Layer):
 def _copy(layer: Any, name: str, **changes: Any) -> Any:
     """A new layer with another's config."""
     config = layer.get_config() | {"name": name} | changes
-    if "zero_output_for_mask" in config:
+    if layer.return_sequences and "zero_output_for_mask" in config:
         config["zero_output_for_mask"] = True
     return type(layer).from_config(config)

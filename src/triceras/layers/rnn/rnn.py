@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import Any
 
-from triceras import ops, tree
+from triceras import ops, regularizers, tree
 from triceras.backends.base import Tensor
 from triceras.core import objects
 from triceras.core.naming import to_snake_case
@@ -293,6 +293,7 @@ class CellRNN(RNN):
 
     def get_config(self) -> dict[str, Any]:
         config = {key: value for key, value in super().get_config().items() if key != "cell"}
+        config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         return config | self.cell.arguments()
 
     @classmethod

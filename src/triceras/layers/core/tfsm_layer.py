@@ -1,0 +1,77 @@
+"""A TensorFlow SavedModel as a layer."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from triceras.core import objects
+from triceras.layers.layer import Layer
+
+
+class TFSMLayer(Layer):
+    """Runs a function of a TensorFlow SavedModel; on the tensorflow backend only.
+
+    Its variables are the layer's, so it can be trained further where the function has a gradient. The layer is written to model
+    files with the path of its SavedModel, and read from files of people you trust only (``safe_mode=False``): a SavedModel is a
+    program.
+
+    Args:
+        filepath: the folder of the SavedModel.
+        call_endpoint: the function that is run: a method of the saved object, or a signature.
+        call_training_endpoint: the one that is run in training; the same by default.
+        trainable: whether training changes its variables.
+
+    Raises:
+        UnsupportedError: another backend is active.
+        ValueError: the SavedModel has no such function.
+
+    Input shape:
+        what the function takes
+    Output shape:
+        what it gives
+    """
+
+    def __init__(
+        self,
+        filepath: Any,
+        call_endpoint: str = "serve",
+        call_training_endpoint: str | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(trainable=trainable, name=name, dtype=dtype)
+        self.filepath = os.fspath(filepath)
+        self.call_endpoint = call_endpoint
+        self.call_training_endpoint = call_training_endpoint
+        endpoints = [e for e in (call_endpoint, call_training_endpoint) if e is not None]
+        self._saved_model = self._backend.load_saved_model(self.filepath, endpoints)
+        for label, value, is_trained in self._saved_model.variables():
+            variable = self.add_weight(
+                value.shape, "zeros", dtype=value.dtype.name, trainable=is_trained, autocast=False, name=label
+            )
+            variable.assign(value)
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        endpoint = (self.call_training_endpoint if training else None) or self.call_endpoint
+        variables = self._own_variables()
+        outputs, after = self._saved_model.call(endpoint, inputs, [v.value for v in variables], kwargs)
+        for variable, value in zip(variables, after, strict=True):
+            if not variable.trainable:
+                variable.assign(value)
+        return outputs
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filepath": self.filepath,
+            "call_endpoint": self.call_endpoint,
+            "call_training_endpoint": self.call_training_endpoint,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        objects.require_trust(f"a TFSMLayer, which runs the SavedModel at {config.get('filepath')!r}")
+        return cls(**config)
