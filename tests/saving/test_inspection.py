@@ -317,6 +317,7 @@ def test_files_of_every_version(
         assert found["totals"]["parameters"] > 0 or "functions" in file.name  # calls of ops alone
         assert bool(found["layers"]) == (found["model"]["class"] is not None), file
         mine = {"Scale", "halved"} if "custom" in file.name and found["layers"] else set()
+        mine -= {"halved"} if path.stem == "keras-2.12" else set()  # a function was a word like any other
         assert {name.removeprefix("corpus>") for name in found["custom_objects"]} == mine, file
         if file.suffix == ".keras":
             KerasFileEditor(file).summary()
