@@ -129,10 +129,7 @@ class JaxBackend(Backend):
         return super().free_memory()
 
     def to_numpy(self, x: jax.Array) -> np.ndarray:
-        x = self.to_dense(x) if self.is_sparse(x) else x
-        if isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer) and x.is_fully_replicated:
-            x = x.addressable_data(0)  # another object for the memory: jax keeps a copy on the host as long as it lives
-        return np.asarray(x)
+        return np.asarray(self.to_dense(x) if self.is_sparse(x) else x)
 
     def cast(self, x: jax.Array, dtype: str) -> jax.Array:
         if self.is_sparse(x):
