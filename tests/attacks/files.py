@@ -13,6 +13,7 @@ import json
 import marshal
 import pathlib
 import pickle
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class Attack:
     message: str
     #: What it is about: numbers of advisories, or the idea.
     about: str
-    #: The function that is given the file: ``load_model`` or ``load_weights``.
+    #: The function that is given the file: ``load_model``, ``load_weights``, or ``get_file`` with its address.
     loader: str = "load_model"
 
 
@@ -536,3 +537,66 @@ def combination(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
         file["layers/dense/vars/0"] = h5py.ExternalLink(str(outside / SECRET), "kernel")
 
     return archive(folder / "a.keras", config, weights(change), zipfile.ZIP_DEFLATED)
+
+
+# ---- archives to download ----------------------------------------------------------------------------------------------
+
+
+def tar(path: pathlib.Path, *members: tarfile.TarInfo | tuple[str, bytes]) -> pathlib.Path:
+    """A compressed archive of members, or of names and bytes."""
+    with tarfile.open(path, "w:gz") as file:
+        for found in members:
+            name, data = (found.name, b"") if isinstance(found, tarfile.TarInfo) else found
+            info = found if isinstance(found, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(data)
+            file.addfile(info, io.BytesIO(data))
+    return path
+
+
+def _link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@attack("lead|outside|out of", "CVE-2025-12060: a member above the folder", "get_file")
+def tar_member_above(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
+    return tar(folder / "a.tar.gz", (f"../../../{outside.name}/ran", b"x"))
+
+
+@attack("lead|outside|out of", "CVE-2025-12060: an absolute member", "get_file")
+def tar_absolute_member(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
+    return tar(folder / "a.tar.gz", (str(outside / "ran"), b"x"))
+
+
+@attack("link|lead|outside|out of", "CVE-2025-12638: a link out, and a member through it", "get_file")
+def tar_through_a_link(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
+    return tar(folder / "a.tar.gz", _link("out", str(outside)), ("out/ran", b"x"))
+
+
+@attack("link|lead|outside|out of|long", "CVE-2025-12638: links so long that their target isn't resolved", "get_file")
+def tar_long_links(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
+    long, members = "d" * 247, []
+    for i, letter in enumerate("abcdefghijklmnop"):
+        members.append(_link("/".join([*"abcdefghijklmnop"[:i], letter]), long))
+    members += [_link("a/b/escape", "../" * 18 + str(outside).lstrip("/")), ("a/b/escape/ran", b"x")]
+    return tar(folder / "a.tar.gz", *members)
+
+
+@attack("link|lead|outside|out of", "GHSA-hqp4-2352-xf5r: a hard link to a file outside", "get_file")
+def tar_hard_link(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
+    return tar(folder / "a.tar.gz", _link("x", str(outside / "secret.txt"), tarfile.LNKTYPE), ("x", b"changed"))
+
+
+@attack("device|special|kind|link|file", "a device file", "get_file")
+def tar_device(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
+    return tar(folder / "a.tar.gz", _link("null", "", tarfile.CHRTYPE))
+
+
+@attack("unfolds to far more", "an archive that unfolds to more than any disk holds", "get_file")
+def tar_bomb(folder: pathlib.Path, outside: pathlib.Path) -> pathlib.Path:
+    info = tarfile.TarInfo("x")
+    info.size = 2**40
+    path = folder / "a.tar"
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    return path

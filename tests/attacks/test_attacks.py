@@ -54,7 +54,8 @@ def test_refused(name: str, results: dict[str, Any]) -> None:
 
 
 def test_the_advisories_are_covered() -> None:
-    known = """CVE-2024-3660 CVE-2025-1550 CVE-2025-8747 CVE-2025-9905 CVE-2025-9906 CVE-2025-12058 CVE-2025-49655
+    known = """CVE-2024-3660 CVE-2025-1550 CVE-2025-8747 CVE-2025-9905 CVE-2025-9906 CVE-2025-12058 CVE-2025-12060
+        CVE-2025-12638 CVE-2025-49655
         CVE-2026-0897 CVE-2026-1462 CVE-2026-1669 CVE-2026-12479 GHSA-hqp4-2352-xf5r""".split()
     about = " ".join(attack.about for attack in ATTACKS.values())
     assert [number for number in known if number not in about] == []
