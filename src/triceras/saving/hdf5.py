@@ -329,7 +329,7 @@ class Writer:
         self._metadata.seek(0)
         for offset, value in sorted(self._arrays, key=lambda found: found[0]):
             yield self._between(offset)
-            array = np.ascontiguousarray(_array(value))
+            array = np.ascontiguousarray(array_of(value))
             yield array.reshape(-1).view(np.uint8).data
             self._metadata.seek(array.nbytes, io.SEEK_CUR)
         yield self._between(self._metadata.end)
@@ -379,5 +379,8 @@ class NewVariables(MutableMapping[str, Any]):
         return len(self._values)
 
 
-def _array(value: Any) -> np.ndarray:
+def array_of(value: Any) -> np.ndarray:
+    """The values of a variable, a stored or any other array, to be written at once: a view where the backend has one."""
+    if hasattr(value, "backend"):
+        return value.backend.to_numpy(value.value)
     return value.numpy() if hasattr(value, "stored_dtype") else np.asarray(value)

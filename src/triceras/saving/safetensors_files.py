@@ -18,6 +18,7 @@ from triceras.core import dtypes
 from triceras.core.errors import FileFormatError
 from triceras.saving.archive import parse_json
 from triceras.saving.atomic import write
+from triceras.saving.hdf5 import array_of
 from triceras.saving.orbax_files import matching_names, unique_paths
 from triceras.saving.shards import in_shards, limit_of, new_names, read_index, size_of, write_index
 from triceras.saving.stored import StoredTensor
@@ -124,7 +125,7 @@ def _chunks(entries: list[_Entry]) -> Iterator[Any]:
     text += b" " * (-len(text) % _LENGTH_BYTES)
     yield len(text).to_bytes(_LENGTH_BYTES, "little") + text
     for entry in entries:
-        array = entry.variable.numpy()
+        array = array_of(entry.variable)
         array = np.ascontiguousarray(array if entry.axes is None else array.transpose(entry.axes))
         yield array.reshape(-1).view(np.uint8).data
 
