@@ -1,6 +1,6 @@
 """Loads files with random damage: ``python fuzz.py FOLDER --cases 2000 --first 0``.
 
-Every outcome is a model or a ValueError; anything else, a crash, a case of over 20 s or memory that grows is a fault. Case n is
+Every outcome is a model or a ValueError; anything else, a crash, a case of over 40 s or memory that grows is a fault. Case n is
 the same file on every machine: ``--first n --cases 1 --keep`` makes it again and leaves it in the folder.
 """
 
@@ -33,7 +33,7 @@ import triceras
 from triceras import layers, ops, saving
 from triceras.core import objects
 
-SECONDS = 20
+SECONDS = 40
 #: How much the process may grow over a run, in MB.
 GROWTH = 400
 #: Values that break what was written with others in mind.

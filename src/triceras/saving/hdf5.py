@@ -44,7 +44,7 @@ with h5py.File(sys.argv[1], "r") as file:
     look("", file)
     file.visititems(look)
 """
-_PROBE_SECONDS = 60
+_PROBE_SECONDS = 15
 
 
 def probe(path: pathlib.Path) -> None:
