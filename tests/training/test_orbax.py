@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -440,3 +441,18 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_arguments_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         callbacks.OrbaxCheckpoint(**({"directory": "checkpoints"} | options))
+
+
+def test_a_checkpoint_that_claims_to_be_huge(tmp_path: pathlib.Path) -> None:
+    """The shapes of its arrays are compared before memory is taken for what its configuration claims."""
+    with backend_scope("jax"):
+        fit(tmp_path)
+        found = [path for path in (tmp_path / "0" / orbax_files.CONFIG).rglob("*") if path.is_file()]
+        changed = [path for path in found if b"units" in path.read_bytes()]
+        for path in changed:
+            data = path.read_bytes()
+            path.write_bytes(re.sub(rb'(units\\*": )1\b', rb"\g<1>1000000000000", data))
+            assert path.read_bytes() != data
+        assert changed
+        with pytest.raises(ValueError, match=r"has the shape \(2, 1000000000000\), the checkpoint"):
+            load_model(tmp_path)

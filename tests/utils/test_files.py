@@ -315,7 +315,7 @@ def test_archives_that_are_cut_off(
         try:
             fetch(name, "x.y", extract=True, force_download=True)
         except ValueError as error:
-            assert "damaged" in str(error) or "cut off" in str(error)  # noqa: PT017
+            assert "damaged" in str(error) or "cut off" in str(error)  # noqa: PT017 - most bytes make an error, not all
         text = tmp_path / "cache" / "datasets" / "x_extracted" / "d" / "a.txt"
         assert not text.exists() or text.read_bytes() == TEXT
 

@@ -29,8 +29,6 @@ _KINDS = "biufcV"
 _DTYPE = "dtype"
 #: The one such dtype of a size in bytes.
 _OPAQUE = {2: "bfloat16"}
-
-
 #: Reads all attributes of a file, in little memory.
 _PROBE = """
 import sys, h5py
@@ -164,11 +162,9 @@ def attribute(owner: Any, name: str, source: str, budget: Budget, texts: bool = 
             raise UnsafeFileError(
                 f"{source}: the attribute {name!r} of {owner.name} is a list of strings, as it never is."
             )
-        if not math.prod(found.shape or ()):
-            return owner.attrs[name]
-        budget.take(
-            max(found.get_storage_size(), math.prod(found.shape or ()) * found.dtype.itemsize), f"{owner.name}@{name}"
-        )
+        nbytes = math.prod(found.shape or ()) * found.dtype.itemsize
+        if nbytes:
+            budget.take(max(found.get_storage_size(), nbytes), f"{owner.name}@{name}")
         return owner.attrs[name]
     except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, FileFormatError):

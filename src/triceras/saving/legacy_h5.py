@@ -173,7 +173,7 @@ def load_h5_model(
             entry = changed(legacy_configs.modern_model(config, str(path)))
             if training is not None:
                 entry["compile_config"] = legacy_configs.modern_compile_config(training)
-        with Blanks(lambda name, size: file.budget.take(size, f"the variable {name!r}, for which it has no value,")):
+        with Blanks(file.budget.take_drawn):
             model = objects.deserialize_keras_object(entry, custom_objects, safe_mode)
             if not hasattr(model, "load_weights"):
                 raise FileFormatError(f"{path} holds no model but {type(model).__name__}.")
@@ -201,16 +201,15 @@ def load_h5_weights(model: Any, path: pathlib.Path, skip_mismatch: bool, trusted
         file = _File(path, opened, trusted)
         group = _weights_group(file)
         is_older = "layer_names" in group.attrs or "layer_names0" in group.attrs
-        if is_older and not trusted:
-            probe(path)
         if not is_older:
             if by_name:
                 raise ValueError(f"{path} finds weights by the model's structure; by_name is for older .h5 files.")
             read_variables(opened, model, str(path), file.budget, skip_mismatch)
-        elif by_name:
-            _read_by_name(file, group, model, skip_mismatch)
-        else:
-            _read_layers(file, group, model, skip_mismatch)
+            return
+        if not trusted:
+            probe(path)
+        read = _read_by_name if by_name else _read_layers
+        read(file, group, model, skip_mismatch)
 
 
 def _weights_group(file: _File) -> Any:

@@ -43,3 +43,7 @@ class Budget:
                 f"{self.source}: {what} would bring what is read to {self._taken:,} bytes, from a file of {self._size:,}; "
                 f"at most {self.limit:,} are taken. If you trust who made it, pass safe_mode=False."
             )
+
+    def take_drawn(self, name: str, nbytes: int) -> None:
+        """Count the memory of a variable that the file has no value for: what ``Blanks`` asks before one is drawn."""
+        self.take(nbytes, f"the variable {name!r}, for which it has no value,")

@@ -21,7 +21,6 @@ from triceras.saving.atomic import replacing, replacing_folder, write
 from triceras.saving.hdf5 import reading
 from triceras.saving.legacy_configs import is_of_keras_2, modern_model
 from triceras.saving.legacy_h5 import is_h5, load_h5_model, load_h5_weights, save_h5_model
-from triceras.saving.limits import Budget
 from triceras.saving.orbax_files import checkpoint_in, load_orbax_model, load_orbax_weights
 from triceras.saving.safetensors_files import INDEX, load_safetensors, save_safetensors, save_safetensors_shards
 from triceras.saving.shards import KERAS_INDEX, load_shards, save_shards
@@ -153,7 +152,7 @@ def load_model(
                 with objects.CustomObjectScope(custom_objects or {}):
                     config = modern_model(config, str(path))
             config = _with_dtype(config, policy)
-            with Blanks(_counted(archive.budget)):
+            with Blanks(archive.budget.take_drawn):
                 model = objects.deserialize_keras_object(config, custom_objects, safe_mode)
                 if not hasattr(model, "load_weights"):
                     raise FileFormatError(f"{path} holds no model but {type(model).__name__}.")
@@ -184,10 +183,6 @@ def _with_dtype(config: Any, dtype: Any) -> Any:
 def _is_of_floats(policy: Any) -> bool:
     name = policy.get("config", {}).get("name") if isinstance(policy, dict) else policy
     return isinstance(name, str) and (name in dtypes.FLOATS or name.startswith("mixed_"))
-
-
-def _counted(budget: Budget) -> Callable[[str, int], None]:
-    return lambda name, size: budget.take(size, f"the variable {name!r}, for which it has no value,")
 
 
 def _read_weights(archive: ModelArchive, model: Any, skip_mismatch: bool) -> None:

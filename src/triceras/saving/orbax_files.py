@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from triceras.core import objects
+from triceras.core.blanks import Blanks
+from triceras.saving.limits import Budget
 
 TREE, CONFIG, METADATA = "pytree", "model_config", "_CHECKPOINT_METADATA"
 WEIGHTS = ("trainable_variables", "non_trainable_variables")
@@ -271,9 +273,11 @@ def load_orbax_model(path: pathlib.Path, custom_objects: dict[str, Any] | None, 
     config = checkpoint.configuration()
     if not compile:
         config.pop("compile_config", None)
-    model = objects.deserialize_keras_object(config, custom_objects, safe_mode)
-    for group in WEIGHTS:
-        checkpoint.restore(model, group)
-    if model.optimizer is not None and model.optimizer.built:
-        checkpoint.restore(model, OPTIMIZER, skip_mismatch=True)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    with Blanks(Budget(str(path), size, trusted=not safe_mode).take_drawn):
+        model = objects.deserialize_keras_object(config, custom_objects, safe_mode)
+        for group in WEIGHTS:
+            checkpoint.restore(model, group)
+        if model.optimizer is not None and model.optimizer.built:
+            checkpoint.restore(model, OPTIMIZER, skip_mismatch=True)
     return model
