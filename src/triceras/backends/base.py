@@ -76,7 +76,7 @@ class Backend:
     def __reduce__(self) -> Any:  # there is one of each, whatever is copied
         from triceras.backends import registry
 
-        return registry.get_backend, (self.name,)
+        return registry.get_backend, (registry.destination(self).name,)
 
     def _with_cast(self, table: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
         """A table with the op ``cast``, which is this class's method."""

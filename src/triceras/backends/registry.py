@@ -7,6 +7,7 @@ already.
 from __future__ import annotations
 
 import contextlib
+import copy
 import copyreg
 import importlib
 import importlib.util
@@ -46,6 +47,8 @@ class StateHolder:
 _loaded: dict[str, Backend] = {}
 _lock = threading.RLock()
 _scoped: ContextVar[Backend | None] = ContextVar("backend", default=None)
+#: (from, to): copies of what belongs to the first backend belong to the second one.
+_moving: ContextVar[tuple[Backend, Backend] | None] = ContextVar("moving", default=None)
 _chosen: Backend | None = None
 
 #: Tensor class -> its backend; None for values that any backend may take.
@@ -66,6 +69,11 @@ def available_backends() -> list[str]:
     """The names of the backends whose framework is installed, entry points of other packages included."""
     own = [name for name, (package, _) in FRAMEWORKS.items() if _installed(package)]
     return own + sorted(set(_external()) - set(own))
+
+
+def is_backend_name(name: Any) -> bool:
+    """Whether a value is a backend's name."""
+    return isinstance(name, str) and (name in FRAMEWORKS or name in _loaded or name in _external())
 
 
 def get_backend(name: str) -> Backend:
@@ -104,7 +112,7 @@ def _load(name: str) -> Backend:
 def register_backend(backend: Backend) -> None:
     """Make a backend known by its name and its tensors' classes."""
     _loaded[backend.name] = backend
-    copyreg.pickle(type(backend), lambda one: (get_backend, (one.name,)))  # copies and pickles name it
+    copyreg.pickle(type(backend), lambda one: (get_backend, (destination(one).name,)))  # copies and pickles name it
     for known in [cls for cls, owner in OWNERS.items() if owner is None]:
         del OWNERS[known]
 
@@ -206,6 +214,33 @@ def adopt_sparse(x: Any, backend: Backend, dtype: str | None = None) -> Any:
         name = dtypes.standardize_dtype(values.dtype)
         dtype = settings.floatx() if owner_of(x) is None and name == "float64" else name
     return backend.new_sparse(places, values.astype(dtypes.numpy_dtype(backend.canonical(dtype))), shape)
+
+
+# ---- copies on another backend ---------------------------------------------------------------------------------------
+
+
+def destination(backend: Backend) -> Backend:
+    """The backend that a copy of something of a backend's belongs to: its own one, but inside ``moved``."""
+    moving = _moving.get()
+    return moving[1] if moving is not None and moving[0] is backend else backend
+
+
+def moved(x: Any, source: Backend, target: Backend) -> Any:
+    """A deep copy whose variables, layers and optimizers belong to another backend than those of ``x``."""
+    token = _moving.set((source, target))
+    try:
+        with use(target):
+            return copy.deepcopy(x)
+    finally:
+        _moving.reset(token)
+
+
+def moved_tensor(x: Any) -> Any:
+    """A tensor of the backend that is being copied from as one of the backend that is copied to; anything else as it is."""
+    moving = _moving.get()
+    if moving is None or isinstance(x, StateHolder) or owner_of(x) is not moving[0]:
+        return x
+    return moving[1].convert_to_tensor(x)
 
 
 # ---- tensors in files ------------------------------------------------------------------------------------------------

@@ -6,7 +6,14 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 Shape = tuple[int | None, ...]
+
+
+def known_size(size: Any) -> int | None:
+    """A size as a number; None where it is a symbol of a framework's tracer, or isn't known at all."""
+    return int(size) if isinstance(size, int | np.integer) else None
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:

@@ -16,6 +16,7 @@ from triceras.core import dtypes, naming, objects, scopes
 from triceras.core.autograph import left_alone
 from triceras.core.internal import INTERNAL
 from triceras.core.masks import get_mask, mask_table, set_mask, table
+from triceras.core.shapes import known_size
 from triceras.graph import infer
 from triceras.graph.node import Node
 from triceras.graph.operation import Operation
@@ -54,8 +55,7 @@ def native_class(cls: type, backend: Backend) -> type:
         bases = (cls, backend.layer_mixin) if backend.layer_mixin else (cls,)
         names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "_origin": cls}
         if backend.layer_mixin is not None:
-            for hook in ("_native_track", "_native_names"):
-                names[hook] = getattr(backend.layer_mixin, hook, getattr(cls, hook))
+            names["_native_track"] = backend.layer_mixin._native_track  # type: ignore[attr-defined]
         made = _native_classes[cls, backend] = type(cls.__name__, bases, names)
         made._native_backend = backend  # type: ignore[attr-defined]
     return made
@@ -626,19 +626,61 @@ class Layer(LayerState, Operation):
     # ---- copies -----------------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> Any:
-        left_out = ("_backend", "_tracker", "_added_losses")
+        backend = registry.destination(self._backend)
+        left_out = {"_backend", "_tracker", "_added_losses"}
+        if backend is not self._backend:
+            left_out |= _attributes_of(self._backend.layer_mixin)
         state = {k: v for k, v in self.__dict__.items() if k not in left_out and not k.startswith("_self_")}
-        return _restore, (type(self)._origin, self._backend.name), state | {"_told": self._native_names()}
+        if backend is not self._backend:
+            state = {k: tree.map_structure(registry.moved_tensor, v) for k, v in state.items()}
+        return _restore, (type(self)._origin, backend.name), state
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """A copy of the layer on another backend, with its weights; of a model with its compile arguments and optimizer too.
+
+        Args:
+            args: the backend's name; or, under torch, what ``torch.nn.Module.to`` takes.
+            kwargs: for ``torch.nn.Module.to``.
+
+        Returns:
+            The copy, which goes on where this layer stands; the layer itself where it is on that backend already.
+
+        Raises:
+            ValueError: no backend has that name.
+            TypeError: the layer holds something that can't be copied.
+
+        Example:
+            >>> layer = Dense(2)
+            >>> layer.build((None, 3))
+            >>> layer.to("numpy").kernel.backend.name
+            'numpy'
+        """
+        native = getattr(super(), "to", None)
+        if native is not None and not (len(args) == 1 and registry.is_backend_name(args[0])):
+            return native(*args, **kwargs)
+        if len(args) != 1 or kwargs or not isinstance(args[0], str):
+            raise TypeError(f"Layer {self.path!r}: to() takes the name of a backend, received {args} and {kwargs}.")
+        target = registry.get_backend(args[0])
+        return self if target is self._backend else registry.moved(self, self._backend, target)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        told = state.pop("_told", {})
         for key, value in state.items():
             object.__setattr__(self, key, value)
         for key, value in state.items():
             if not key.startswith("_"):
                 setattr(self, key, value)
-        for name, variable in told.items():
-            self._native_track(name, variable)
+        for name, value in self._tracked.items():
+            self._native_track(name, value)
+
+
+@functools.cache
+def _attributes_of(mixin: Any) -> frozenset[str]:
+    """The attributes that a framework's mixin gives each layer, but for ``training``, which is ours as well."""
+    if mixin is None:
+        return frozenset()
+    bare = object.__new__(mixin)
+    mixin.__init__(bare)
+    return frozenset(vars(bare)) - {"training"}
 
 
 def _restore(cls: Any, backend: str) -> Any:
@@ -695,7 +737,7 @@ def _has_shape(x: Any) -> bool:
 
 def _shape_of(x: Any) -> Any:
     def shape(leaf: Any) -> Any:
-        return None if leaf is None else tuple(None if d is None else int(d) for d in leaf.shape)
+        return None if leaf is None else tuple(known_size(d) for d in leaf.shape)
 
     return shape(x) if not tree.is_nested(x) else tree.map_structure(shape, x)
 

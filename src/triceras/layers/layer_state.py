@@ -46,6 +46,8 @@ class LayerState:
     _seed_generators: list[Any]
     _layers: list[Any]
     _metrics: list[Any]
+    #: What is in the stores, by the names it was found under.
+    _tracked: dict[str, Any]
     _added_losses: dict[int, list[Any]]
     _init_arguments: tuple[tuple[Any, ...], dict[str, Any]]
 
@@ -53,6 +55,7 @@ class LayerState:
         set_plainly = object.__setattr__
         for store in _STORES:
             set_plainly(self, store, [])
+        set_plainly(self, "_tracked", {})
         set_plainly(self, "_added_losses", {})
         set_plainly(self, "_trainable", True)
         set_plainly(self, "_tracker", Tracker(self._note))
@@ -66,6 +69,7 @@ class LayerState:
         known = self._own_variables() if isinstance(value, Variable) else store
         if not any(value is other for other in known):
             store.append(value)
+            self._tracked[name] = value
             self._native_track(name, value)
         return True
 
@@ -80,10 +84,6 @@ class LayerState:
 
     def _native_track(self, name: str, value: Any) -> None:
         """Tell the framework; its mixin overrides this."""
-
-    def _native_names(self) -> dict[str, Variable]:
-        """What the framework was told of own variables, where a copy of the layer must tell it again; the mixin's to say."""
-        return {}
 
     # ---- variables --------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import Any
 from triceras.backends.base import Spec, Tensor
 from triceras.core.shapes import check_attention
 from triceras.ops.activation import softmax
-from triceras.ops.core import cast
+from triceras.ops.core import cast, shape
 from triceras.ops.core import dtype as dtype_of
 from triceras.ops.creation import arange
 from triceras.ops.dispatch import Index, TensorLike, composite
@@ -73,7 +73,7 @@ def dot_product_attention(
         logits = tanh(logits / attn_logits_soft_cap) * attn_logits_soft_cap
     logits = logits if bias is None else logits + bias
     if is_causal:
-        rows, columns = arange(query.shape[1]), arange(key.shape[1])
+        rows, columns = arange(shape(query)[1]), arange(shape(key)[1])
         causal = expand_dims(rows, 1) >= columns
         mask = causal if mask is None else logical_and(mask, causal)
     logits = logits if mask is None else where(mask, logits, MASKED)

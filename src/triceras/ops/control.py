@@ -15,6 +15,7 @@ from triceras import tree
 from triceras.backends import registry
 from triceras.backends.base import Backend
 from triceras.core import scopes
+from triceras.core.shapes import known_size
 from triceras.ops.calls import SYMBOLIC, common_owner
 from triceras.ops.dispatch import recorded
 from triceras.ops.shape import concatenate
@@ -156,12 +157,13 @@ def scan(
         raise ValueError("scan() needs xs to go through or a length, received neither.")
     backend = backend_of("scan", init, xs)
     init, xs = native_tensors(backend, init), native_tensors(backend, xs)
-    sizes = {x.shape[0] for x in tree.flatten(xs) if x is not None} | ({length} if length is not None else set())
-    if len(sizes) > 1:
+    sizes = [x.shape[0] for x in tree.flatten(xs) if x is not None] + ([] if length is None else [length])
+    known = {known_size(size) for size in sizes} - {None}
+    if len(known) > 1:
         raise ValueError(
-            f"scan() received different lengths: {sorted(sizes)}, of the first axes of xs and length={length}."
+            f"scan() received different lengths: {sorted(known)}, of the first axes of xs and length={length}."  # type: ignore[type-var]
         )
-    return _run("scan", (init, xs), f, init, xs, sizes.pop(), reverse, unroll)
+    return _run("scan", (init, xs), f, init, xs, known.pop() if known else sizes[0], reverse, unroll)
 
 
 @recorded(takes_functions=True)

@@ -50,6 +50,12 @@ class SeedGenerator:
             )
         self.backend = self.state.backend
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> SeedGenerator:
+        made = memo[id(self)] = object.__new__(type(self))
+        vars(made).update(vars(self), backend=registry.destination(self.backend))
+        made.state = self.state.__deepcopy__(memo, made.backend.seed_dtype)
+        return made
+
     def next(self, ordered: bool = True) -> Tensor:
         """The key of the next draw, two words; the counter moves on."""
         key = self.state.value

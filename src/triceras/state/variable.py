@@ -378,25 +378,31 @@ class Variable(registry.StateHolder, TensorOperators):
         )
 
     def __reduce__(self) -> Any:
-        state = {key: value for key, value in self.__dict__.items() if key not in ("backend", "state", "_home")}
-        return _restore, (type(self)._origin, self.backend.name, np.array(self.numpy()), state)  # type: ignore[attr-defined]
+        return _restore, (type(self)._origin, self.backend.name, np.array(self.numpy()), self._attributes())  # type: ignore[attr-defined]
+
+    def _attributes(self) -> dict[str, Any]:
+        """What a copy has but for its state and what a framework adds."""
+        return {key: value for key, value in self.__dict__.items() if key not in ("backend", "state", "_home")}
 
     def __copy__(self) -> Variable:
         return self.__deepcopy__({})
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
-        function, arguments = self.__reduce__()
-        copy = memo[id(self)] = function(*arguments)
-        return copy
+    def __deepcopy__(self, memo: dict[int, Any], dtype: str | None = None) -> Variable:
+        attributes = self._attributes() | ({} if dtype is None else {"_dtype": dtype})
+        backend = registry.destination(self.backend)
+        made = memo[id(self)] = _restore(type(self)._origin, backend.name, self.stored_value, attributes)  # type: ignore[attr-defined]
+        return made
 
 
-def _restore(cls: type, backend: str, value: np.ndarray, attributes: dict[str, Any]) -> Variable:
-    """Make a variable again from what ``__reduce__`` gave."""
+def _restore(cls: type, backend: str, value: Any, attributes: dict[str, Any]) -> Variable:
+    """Make a variable again from its attributes and a tensor or array, which is copied."""
     owner = registry.get_backend(backend)
     variable = object.__new__(native_class(cls, owner))
     variable.__dict__.update(attributes)
     variable.backend = owner
-    variable.state = variable._new_state(value)
+    variable._dtype = owner.canonical(variable._dtype)
+    with registry.use(owner):
+        variable.state = variable._new_state(value)
     return variable
 
 

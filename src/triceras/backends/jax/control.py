@@ -26,7 +26,8 @@ def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) ->
 
 
 def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse: bool, unroll: Any) -> Any:
-    return jax.lax.scan(f, varying_alike(init, xs), xs, length, reverse, unroll)
+    count = length if isinstance(length, int) else None  # a symbol is the rows' to say
+    return jax.lax.scan(f, varying_alike(init, xs), xs, count, reverse, unroll)
 
 
 def _custom_gradient(f: Callable[..., Any], plain: Callable[..., Any] | None = None) -> Callable[..., Any]:

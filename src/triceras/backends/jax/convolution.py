@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from triceras.core import windows
+from triceras.core.shapes import known_size
 
 _SPATIAL = "DHW"
 
@@ -87,7 +88,9 @@ def _narrow(x: jax.Array, kernel: jax.Array, strides: Any, pads: Any, dilation: 
     """
     places = [windows.output_size(*a, "valid") for a in zip(_grown(x, pads), kernel.shape, strides, dilation)]
     window = kernel.shape[:-2]
-    if math.prod(window) == 1 or len(x) * math.prod(places) * math.prod(kernel.shape[:-1]) <= _FEW:
+    sizes = [known_size(size) for size in (x.shape[0], *places)]
+    few = None not in sizes and math.prod(sizes) * math.prod(kernel.shape[:-1]) <= _FEW  # type: ignore[arg-type]
+    if few or math.prod(window) == 1:
         return _patches(_padded(x, pads), kernel, strides, dilation)
     layout = _layout(x.ndim - 2, "channels_last")
     return lax.conv_general_dilated(x, kernel, strides, pads, rhs_dilation=dilation, dimension_numbers=layout)

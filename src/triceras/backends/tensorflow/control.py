@@ -8,6 +8,8 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.eager import record  # nothing public tells whether a tape is listening (TensorFlow 2.21)
 
+from triceras.core import scopes
+
 
 def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     return tf.cond(tf.cast(pred, tf.bool), true_fn, false_fn)
@@ -33,6 +35,8 @@ def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse
     flat = [] if xs is None else tf.nest.flatten(xs)
     if length is None:  # a size that the trace doesn't know
         length = tf.shape(flat[0])[0]
+    if scopes.portable.get():
+        return _portable_scan(f, init, xs, length, reverse)
     rows = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in flat]
 
     def element(i: Any) -> Any:
@@ -55,6 +59,38 @@ def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse
     )
     stacked = [a.stack() for a in outputs]
     return carry, tf.nest.pack_sequence_as(y, stacked)
+
+
+def _portable_scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, reverse: bool) -> Any:
+    """The same by rows of plain tensors, for runtimes whose arrays of tensors need shapes that are known (LiteRT)."""
+
+    def element(i: Any) -> Any:
+        return None if xs is None else tf.nest.map_structure(lambda x: tf.gather(x, i), xs)
+
+    def place(k: Any) -> Any:
+        return length - 1 - k if reverse else k
+
+    def put(rows: Any, k: Any, y: Any) -> Any:
+        pairs = zip(rows, tf.nest.flatten(y), strict=True)
+        return [tf.tensor_scatter_nd_update(all_rows, [[place(k)]], row[None]) for all_rows, row in pairs]
+
+    first = tf.constant(0)
+    carry, y = f(init, element(place(first)))
+    flat = tf.nest.flatten(y)
+    rows = put([tf.zeros(tf.concat([[length], tf.shape(v)], 0), v.dtype) for v in flat], first, y)
+    shapes = (
+        first.shape,
+        tf.nest.map_structure(lambda v: v.shape, carry),
+        [tf.TensorShape([None, *v.shape]) for v in flat],
+    )
+
+    def step(k: Any, carry: Any, rows: Any) -> Any:
+        carry, y = f(carry, element(place(k)))
+        return k + 1, carry, put(rows, k, y)
+
+    start = (tf.constant(1), carry, rows)
+    _, carry, rows = tf.while_loop(lambda k, *_: k < length, step, start, shape_invariants=shapes)
+    return carry, tf.nest.pack_sequence_as(y, rows)
 
 
 def _custom_gradient(f: Callable[..., Any], plain: Callable[..., Any] | None = None) -> Callable[..., Any]:

@@ -65,6 +65,9 @@ def _convolve(x: Tensor, kernel: Tensor, strides: Any, padding: Any, data_format
     rank = x.shape.rank - 2
     strides, padding, dilation = windows.conv_arguments(rank, strides, padding, dilation_rate)
     x = _last(x, data_format)
+    if max(kernel.shape[:-2]) == 1 and max(strides) > 1:
+        # A gradient with respect to such a window writes past its memory (oneDNN issue 6035, TensorFlow 2.21).
+        x, strides = _strided(x, strides), (1,) * rank
     if max(strides) > 1 and max(dilation) > 1:
         x = _padded(x, kernel.shape[:-2], strides, dilation) if padding == "same" else x
         y = _convolve(x, kernel, 1, "valid", "channels_last", dilation)

@@ -10,6 +10,7 @@ from torch._C._functorch import is_batchedtensor  # nothing public tells (torch 
 
 from triceras import tree
 from triceras.backends import registry
+from triceras.core import scopes
 
 
 def _cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
@@ -35,6 +36,10 @@ def _fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], value: A
 
 
 def _scan(f: Callable[[Any, Any], Any], carry: Any, xs: Any, length: int, reverse: bool, unroll: Any) -> Any:
+    if scopes.portable.get() and any(x is not None for x in tree.flatten(xs)):
+        from triceras.backends.torch.portable import scan
+
+        return scan(f, carry, xs, reverse)
     slices = tree.map_structure(lambda v: [None] * length if v is None else v.unbind(0), xs)
     outputs: list[Any] = [None] * length
     for i in reversed(range(length)) if reverse else range(length):

@@ -53,6 +53,9 @@ def _convolve(
     x = _second(x, data_format)
     pads = windows.window_pads(x.shape[2:], kernel.shape[:-2], strides, dilation, padding)
     x, even = _split(x, pads)
+    if max(kernel.shape[:-2]) == 1 and max(strides) > 1:
+        # A gradient with respect to such a window writes past its memory (oneDNN issue 6035, torch 2.13): strides go first.
+        x, strides = x[(..., *(slice(None, None, s) for s in strides))], (1,) * rank
     weight = kernel.permute(rank + 1, rank, *range(rank))
     groups = x.shape[1] // weight.shape[1]
     if rank > 1 or data_format == "channels_first":

@@ -91,12 +91,6 @@ class LayerMixin(torch.nn.Module):
         if registry is self._buffers:
             self._non_persistent_buffers_set.discard(name)
 
-    def _native_names(self) -> dict[str, Any]:
-        """Names and variables, for a copy's parameters and buffers to be the tensors of its own variables."""
-        owners = {id(v.state): v for v in self._own_variables()}  # type: ignore[attr-defined]
-        held = self._parameters | self._buffers
-        return {name: owners[id(tensor)] for name, tensor in held.items() if id(tensor) in owners}
-
     def __getattr__(self, name: str) -> Any:
         found = getattr(type(self), name, None)
         if isinstance(found, property) and found.fget is not None:

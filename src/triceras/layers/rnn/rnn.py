@@ -8,7 +8,7 @@ from typing import Any
 
 from triceras import ops, regularizers, tree
 from triceras.backends.base import Tensor
-from triceras.core import objects
+from triceras.core import objects, scopes
 from triceras.core.naming import to_snake_case
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
@@ -207,7 +207,7 @@ class RNN(Layer):
         if training and cell.recurrent_dropout > 0:
             recurrent_mask = cell.get_recurrent_dropout_mask(states[0])
         _forget_masks(cell)
-        if cell.fuses and recurrent_mask is None and not self.unroll:
+        if cell.fuses and recurrent_mask is None and not self.unroll and not scopes.portable.get():
             return self._run_fused(cell, sequence, states, mask)
 
         def step(x: Tensor, states: Any) -> tuple[Tensor, Any]:
