@@ -9,6 +9,7 @@ from triceras import (
     config,
     constraints,
     dtype_policies,
+    export,
     initializers,
     layers,
     legacy,
@@ -22,6 +23,7 @@ from triceras import (
     saving,
     tree,
     utils,
+    wrappers,
 )
 from triceras.backends.device import device
 from triceras.backends.registry import available_backends, backend_scope
@@ -83,6 +85,7 @@ __all__ = [
     "constraints",
     "device",
     "dtype_policies",
+    "export",
     "initializers",
     "layers",
     "legacy",
@@ -99,4 +102,5 @@ __all__ = [
     "tree",
     "utils",
     "version",
+    "wrappers",
 ]

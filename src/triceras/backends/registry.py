@@ -225,12 +225,18 @@ def destination(backend: Backend) -> Backend:
     return moving[1] if moving is not None and moving[0] is backend else backend
 
 
-def moved(x: Any, source: Backend, target: Backend) -> Any:
-    """A deep copy whose variables, layers and optimizers belong to another backend than those of ``x``."""
+def moved(x: Any, source: Backend, target: Backend, memo: dict[int, Any] | None = None) -> Any:
+    """A deep copy whose variables, layers and optimizers belong to another backend than those of ``x``.
+
+    Args:
+        x: what is copied.
+        source, target: the backend of ``x``, and that of the copy.
+        memo: by the ids of things whose copies there are already, the copies.
+    """
     token = _moving.set((source, target))
     try:
         with use(target):
-            return copy.deepcopy(x)
+            return copy.deepcopy(x, memo)
     finally:
         _moving.reset(token)
 

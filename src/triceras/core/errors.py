@@ -33,3 +33,7 @@ class FileFormatError(ValueError):
 
 class UnsafeFileError(FileFormatError):
     """A file holds or asks for what no model file may: code, other files, or more memory than its size warrants."""
+
+
+class ExportError(ValueError):
+    """A model can't be written for another runtime as it was asked for."""

@@ -212,8 +212,24 @@ class Model(Trainer, Layer):
         input_signature: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Write the model for another runtime."""
-        raise NotImplementedError(f"Export to {format!r} isn't there yet; save() writes a .keras file.")
+        """Write the model's call, for inference, for another runtime; whatever backend the model is on.
+
+        Args:
+            filepath: the file or folder.
+            format: ``"tf_saved_model"``, ``"litert"``, ``"tfjs"``, ``"torch"``, ``"onnx"``, ``"openvino"`` or
+                ``"stablehlo"``.
+            verbose: whether what was written is printed.
+            input_signature: a list with a structure of shapes and dtypes for each argument; by default what the model was
+                built for.
+            kwargs: for the format's converter.
+
+        Raises:
+            ExportError: the format can't express what a layer does, which is named; or what goes in isn't known.
+            ImportError: a package is missing that the format needs.
+        """
+        from triceras.export.archive import export_model
+
+        export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     def jax_state_sync(self) -> None:
         """Nothing to do: variables always hold the current state."""

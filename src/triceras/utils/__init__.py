@@ -24,6 +24,7 @@ from triceras.training.data.py_dataset import PyDataset
 from triceras.utils import legacy
 from triceras.utils.arrays import normalize, to_categorical
 from triceras.utils.files import get_file
+from triceras.utils.plots import model_to_dot, plot_model
 from triceras.utils.session import clear_session
 
 #: The older name of ``PyDataset``.
@@ -46,8 +47,10 @@ __all__ = [
     "is_interactive_logging_enabled",
     "is_keras_tensor",
     "legacy",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
+    "plot_model",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from triceras.backends.torch.control import is_mapped
-from triceras.core import settings, windows
+from triceras.core import scopes, settings, windows
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -28,7 +28,11 @@ def _second(x: torch.Tensor, data_format: str) -> torch.Tensor:
 
 
 def _restored(x: torch.Tensor, data_format: str) -> torch.Tensor:
-    return x if data_format == "channels_first" else x.movedim(1, -1)
+    if data_format == "channels_first":
+        return x
+    x = x.movedim(1, -1)
+    # Where a program is recorded, what lies how in memory is its runtime's affair: a view of it may not be one there.
+    return x.clone(memory_format=torch.contiguous_format) if scopes.portable.get() else x
 
 
 def _flat(pads: Sequence[tuple[int, int]]) -> list[int]:
