@@ -138,16 +138,16 @@ def test_a_layer_that_a_format_cant_express_is_named(kind: str, tmp_path: pathli
         def compute_output_shape(self, input_shape: Any) -> Any:
             return input_shape
 
-    with backend_scope(
-        "torch" if kind in ("torch", "onnx", "openvino") else "jax" if kind == "stablehlo" else "tensorflow"
-    ):
+    with backend_scope(FORMATS[kind].backend):
         model = Sequential([triceras.Input((4,)), layers.Dense(2), Looking(name="looking")])
-    (tmp_path / "model").write_text("before")
-    with pytest.raises(
-        ExportError, match=rf"Endpoint 'serve' can't be exported to '{kind}', for layer '.*looking' \(Looking\)"
-    ):
+    names = {"tf_saved_model": "saved_model.pb", "tfjs": "model.json"}
+    before = tmp_path / "model" / names[kind] if kind in names else tmp_path / "model"
+    before.parent.mkdir(exist_ok=True)
+    before.write_text("before")
+    message = rf"Endpoint 'serve' can't be exported to '{kind}', for layer '.*looking' \(Looking\)"
+    with pytest.raises(ExportError, match=message):
         model.export(tmp_path / "model", format=kind)
-    assert (tmp_path / "model").read_text() == "before"
+    assert before.read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
@@ -178,6 +178,26 @@ def test_a_signature_that_doesnt_fit_names_the_input(tmp_path: pathlib.Path) -> 
         model.export(tmp_path / "model", input_signature=[{"left": 3, "right": wrong["right"]}])
 
 
+@pytest.mark.parametrize("kind", ["tf_saved_model", "stablehlo"])
+def test_what_else_lies_there_stays(kind: str, tmp_path: pathlib.Path) -> None:
+    target = tmp_path / "model"
+    archive = ExportArchive(format=kind)
+    archive.track_and_add_endpoint("serve", _dense("jax"))
+    archive.track_and_add_endpoint("again", _dense("jax"))
+    archive.write_out(target, verbose=False)
+    archive.write_out(target, verbose=False)  # an earlier export is replaced
+    (target / "thesis.txt").write_text("mine")
+    with pytest.raises(
+        ExportError, match=r"The folder .* holds more than an export: \['thesis.txt'\]. Choose another one"
+    ):
+        archive.write_out(target, verbose=False)
+    assert (target / "thesis.txt").read_text() == "mine"
+    with pytest.raises(ExportError, match=r"thesis.txt is a file, and a folder is to be written there"):
+        archive.write_out(target / "thesis.txt", verbose=False)
+    assert (target / "thesis.txt").read_text() == "mine"
+    assert not [path.name for path in (*tmp_path.iterdir(), *target.iterdir()) if path.name.startswith(".")]
+
+
 def test_arguments_that_make_no_sense(tmp_path: pathlib.Path) -> None:
     model = _dense("jax")
     with pytest.raises(ExportError, match=r"Unknown export format 'tflow'. Expected one of: tf_saved_model, litert"):
@@ -187,6 +207,8 @@ def test_arguments_that_make_no_sense(tmp_path: pathlib.Path) -> None:
         pytest.raises(ExportError, match=r"isn't built, so it has no weights to export. Call it"),
     ):
         Sequential([layers.Dense(2)]).export(tmp_path / "model", format="stablehlo")
+    with pytest.raises(ExportError, match=r"'stablehlo' doesn't take these options: .* keyword argument 'opset'"):
+        model.export(tmp_path / "model", format="stablehlo", opset=3)
     archive = ExportArchive(format="stablehlo")
     with pytest.raises(ExportError, match=r"There is nothing to write: add_endpoint\(\)"):
         archive.write_out(tmp_path / "model")
@@ -236,8 +258,10 @@ def test_tfjs_runs_a_converter(tmp_path: pathlib.Path) -> None:
     assert (
         "--input_format=tf_saved_model --quantize_float16=* --weight_shard_size_bytes=9 --signature_name=serve" in text
     )
-    program.write_text("#!/bin/sh\necho 'Unsupported op: Foo' >&2; exit 1\n")
-    with pytest.raises(ExportError, match=r"Endpoint 'serve' can't be exported to 'tfjs': Unsupported op: Foo"):
+    program.write_text("#!/bin/sh\necho 'Unsupported ops:' >&2; echo 'Tanh, Foo' >&2; exit 1\n")
+    with pytest.raises(
+        ExportError, match=r"can't be exported to 'tfjs', for layer '.*dense.*' \(Dense\): RuntimeError: Tanh"
+    ):
         model.export(tmp_path / "other", format="tfjs", converter=str(program))
     assert not (tmp_path / "other").exists()
 

@@ -31,8 +31,10 @@ MODULES = sorted(path.stem for path in pathlib.Path(__file__).parent.glob("rows_
 ROWS: list[Row] = [r for module in MODULES for r in importlib.import_module(f"tests.layers.{module}").ROWS]
 #: (class, constructor arguments, inputs, what the message says)
 ERRORS = [e for module in MODULES for e in getattr(importlib.import_module(f"tests.layers.{module}"), "ERRORS", [])]
-#: What isn't a layer of its own, or is only a base.
-NOT_LAYERS = {"Layer", "Input", "InputLayer", "InputSpec", "Wrapper", "TFSMLayer"}
+#: What isn't a layer of its own, is only a base, or runs what was written in a framework (``test_foreign_*.py``).
+NOT_LAYERS = set(
+    "Layer Input InputLayer InputSpec Wrapper TFSMLayer TFModuleWrapper TorchModuleWrapper JaxLayer FlaxLayer".split()
+)
 
 
 def _rows(chosen: Any) -> Any:

@@ -63,7 +63,8 @@ LEFT_OUT: dict[str, dict[str, str]] = {
 #: Classes that are made by calling them with what can't be in a file, or only are bases.
 BASES = set(
     "Initializer Regularizer Constraint Loss LossFunctionWrapper Metric MeanMetricWrapper Optimizer LearningRateSchedule "
-    "RandomInitializer Layer InputSpec Input TFSMLayer".split()
+    "RandomInitializer Layer InputSpec Input TFSMLayer TFModuleWrapper TorchModuleWrapper "
+    "JaxLayer FlaxLayer".split()
 )
 
 

@@ -112,5 +112,14 @@ def test_files_need_trust(saved_model: str, tmp_path: pathlib.Path) -> None:
 def test_errors(saved_model: str) -> None:
     with pytest.raises(ValueError, match=r"has no endpoint 'other'.*Its signatures: \['named'\]"):
         layers.TFSMLayer(saved_model, call_endpoint="other")
-    with backend_scope("numpy"), pytest.raises(UnsupportedError, match="use the tensorflow backend"):
-        layers.TFSMLayer(saved_model)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.available_backends() if name != "tensorflow"])
+def test_models_of_other_backends_infer_with_it(saved_model: str, name: str) -> None:
+    with backend_scope(name):
+        layer = layers.TFSMLayer(saved_model, call_training_endpoint="train")
+        with pytest.warns(UserWarning, match="runs a part of tensorflow inside a model of"):
+            out = layer(X)
+        np.testing.assert_allclose(out, X @ FIRST, rtol=1e-5, atol=1e-6)
+        with pytest.raises(UnsupportedError, match="which can't train it"):
+            layer(X, training=True)

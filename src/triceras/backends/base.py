@@ -237,11 +237,25 @@ class Backend:
 
     # ---- functions --------------------------------------------------------------------------------------------------
 
-    def load_saved_model(self, path: str, endpoints: Sequence[str]) -> Any:
-        """The functions of a TensorFlow SavedModel, of which some are used."""
-        raise UnsupportedError(
-            f"The {self.name} backend can't run TensorFlow SavedModels, as {path!r}; use the tensorflow backend."
-        )
+    def foreign_part(self, kind: str, *args: Any) -> Any:
+        """What was written for this framework, as a ``Part`` (``backends/foreign.py``): a function of its variables' values."""
+        raise UnsupportedError(f"The {self.name} backend has no parts of the kind {kind!r}.")
+
+    def wrapper_of(self, value: Any) -> str | None:
+        """The name of the layer that an attribute of a layer is wrapped in, so as to be trained and saved with it, or None."""
+        return None
+
+    def host_call(
+        self, function: Callable[..., list[Any]], specs: Callable[[], list[Spec]], tensors: list[Tensor]
+    ) -> list[Tensor]:
+        """``function(*tensors)``, which takes any framework's tensors or arrays and gives those of another one.
+
+        Args:
+            function: runs where the values are, each time.
+            specs: what it returns, for where that has to be known before.
+            tensors: of this backend.
+        """
+        return [self.convert_to_tensor(x) for x in function(*tensors)]
 
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
         """The result of a function with a ``Spec`` for each tensor, without computing; all sizes given are known."""

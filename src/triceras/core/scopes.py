@@ -15,8 +15,8 @@ blanks: ContextVar[Any] = ContextVar("blanks", default=None)
 symbolic: ContextVar[bool] = ContextVar("symbolic", default=False)
 #: True inside of what may be traced by itself: loops, branches, mapped functions, what is computed again for gradients.
 apart: ContextVar[bool] = ContextVar("apart", default=False)
-#: True while a program is recorded for runtimes that know a framework's common operations only: no kernels of our own.
-portable: ContextVar[bool] = ContextVar("portable", default=False)
+#: The format for which a program is recorded whose runtimes know a framework's common operations only, or None.
+portable: ContextVar[str | None] = ContextVar("portable", default=None)
 #: The device of new tensors as the user wrote it, or None for the backend's own choice.
 device_name: ContextVar[str | None] = ContextVar("device_name", default=None)
 
@@ -63,12 +63,9 @@ class SymbolicScope(_Scope):
 
 
 class PortableScope(_Scope):
-    """Marks the code inside as recorded for other runtimes: ops keep to what those know."""
+    """Marks the code inside as recorded for the runtimes of a format: ops keep to what those know."""
 
     variable = portable
-
-    def __init__(self) -> None:
-        super().__init__(True)
 
 
 def in_stateless_scope() -> bool:

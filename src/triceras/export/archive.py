@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import pathlib
 from collections.abc import Callable
@@ -223,7 +224,12 @@ class ExportArchive:
         path = pathlib.Path(os.fspath(filepath))
         path.parent.mkdir(parents=True, exist_ok=True)
         kwargs = kwargs if options is None else {"options": options, **kwargs}
-        self._module().write(self, path, **kwargs)
+        write = self._module().write
+        try:
+            inspect.signature(write).bind(self, path, **kwargs)
+        except TypeError as error:
+            raise ExportError(f"Exporting to {self.format!r} doesn't take these options: {error}.") from error
+        write(self, path, **kwargs)
         if verbose:
             print(f"Saved {self.format} to {path}.", *map(_line, self.endpoints.values()), sep="\n")
 
@@ -244,4 +250,5 @@ def export_model(model: Any, filepath: Any, format: str, verbose: Any, input_sig
     """Write a model's call, for inference, as the endpoint ``serve``."""
     archive = ExportArchive(format=format)
     archive.track_and_add_endpoint("serve", model, input_signature)
-    archive.write_out(filepath, verbose=bool(verbose), **kwargs)
+    options = {key: value for key, value in kwargs.items() if key not in ("is_static", "jax2tf_kwargs")}
+    archive.write_out(filepath, verbose=bool(verbose), **options)

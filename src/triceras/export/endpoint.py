@@ -77,15 +77,15 @@ class Endpoint:
         raise self.failure(first) from first
 
     @contextlib.contextmanager
-    def recording(self, named: Callable[[str], Any], portable: bool = True) -> Iterator[None]:
+    def recording(self, named: Callable[[str], Any], portable: str | None = "") -> Iterator[None]:
         """The scope in which a framework records the function: for inference, each layer in a scope of its own.
 
         Args:
             named: a context manager in which the framework notes a layer's path with what it records.
-            portable: whether kernels of our own are left out.
+            portable: the format, where its runtimes have no kernels of ours; this endpoint's by default.
         """
         layers = {id(layer): layer for top in self.layers for layer in top._flatten_layers()}
-        portability = scopes.PortableScope() if portable else contextlib.nullcontext()
+        portability = scopes.PortableScope(self.format if portable == "" else portable)
         with registry.use(self.backend), self.backend.no_grad(), portability, contextlib.ExitStack() as stack:
             for layer in layers.values():
                 stack.enter_context(_in_scope(layer, named))

@@ -16,7 +16,7 @@ from triceras.saving import atomic
 
 def function(endpoint: Endpoint) -> Any:
     """The endpoint as a ``tf.function`` of operations that LiteRT knows."""
-    return tf_saved_model.function(endpoint, portable=True)
+    return tf_saved_model.function(endpoint, portable="litert")
 
 
 def write(archive: Any, path: pathlib.Path, enable_select_tf_ops: bool = False, **options: Any) -> None:

@@ -10,10 +10,10 @@ import tensorflow as tf
 from triceras import tree
 from triceras.backends.tensorflow.backend import DTYPES
 from triceras.export.endpoint import Endpoint
-from triceras.saving import atomic
+from triceras.export.writing import replaced_folder
 
 
-def function(endpoint: Endpoint, portable: bool = False) -> Any:
+def function(endpoint: Endpoint, portable: str | None = None) -> Any:
     """The endpoint as a ``tf.function`` with a signature."""
     if endpoint.signature is None:  # a function of TensorFlow's that brings its own
         found = endpoint.function.get_concrete_function()
@@ -44,7 +44,7 @@ def _named(outputs: Any) -> Any:
 def write(archive: Any, path: pathlib.Path, options: Any = None) -> None:
     """The SavedModel of an archive: each endpoint is a method and a signature, the first one is served by default."""
     functions = {name: endpoint.made for name, endpoint in archive.endpoints.items()}
-    with atomic.replacing_folder(path) as folder:
+    with replaced_folder(path, r"(saved_model|fingerprint|keras_metadata)\.pb|variables|assets(\.extra)?") as folder:
         save(archive, folder, {"serving_default": next(iter(functions.values())), **functions}, functions, options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pathlib
 import shutil
 import subprocess
@@ -11,12 +12,12 @@ from typing import Any
 from triceras.core.errors import ExportError
 from triceras.export import tf_saved_model
 from triceras.export.endpoint import Endpoint
-from triceras.saving import atomic
+from triceras.export.writing import replaced_folder
 
 
 def function(endpoint: Endpoint) -> Any:
     """The endpoint as a ``tf.function`` with a signature."""
-    return tf_saved_model.function(endpoint)
+    return tf_saved_model.function(endpoint, portable="tfjs")
 
 
 def write(archive: Any, path: pathlib.Path, converter: str = "tensorflowjs_converter", **options: Any) -> None:
@@ -28,14 +29,14 @@ def write(archive: Any, path: pathlib.Path, converter: str = "tensorflowjs_conve
         converter: the program that converts a SavedModel, or its path.
         options: the program's options, as ``quantize_float16="*"``.
     """
-    program = shutil.which(converter)
-    if program is None:
+    if (program := shutil.which(converter)) is None:
         raise ImportError(
             f"Exporting to 'tfjs' runs the program {converter!r}, which isn't there: pip install tensorflowjs, best into an "
             "environment of its own, and pass converter='/path/to/tensorflowjs_converter'."
         )
     names = list(archive.endpoints)
-    with tempfile.TemporaryDirectory() as source, atomic.replacing_folder(path) as target:
+    known = r"model\.json|.*\.bin" if len(names) == 1 else "|".join(names)
+    with tempfile.TemporaryDirectory() as source, replaced_folder(path, known) as target:
         tf_saved_model.save(archive, source, {name: e.made for name, e in archive.endpoints.items()}, methods={})
         for name in names:
             arguments = [f"--{key}={value}" for key, value in {**options, "signature_name": name}.items()]
@@ -43,8 +44,13 @@ def write(archive: Any, path: pathlib.Path, converter: str = "tensorflowjs_conve
             command = [program, "--input_format=tf_saved_model", *arguments, source, str(output)]
             result = subprocess.run(command, capture_output=True, text=True)
             if result.returncode:
-                blamed = archive.endpoints[name].blamed(result.stderr)
-                last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-                raise ExportError(
-                    f"Endpoint {name!r} can't be exported to 'tfjs'{f', for {blamed}' if blamed else ''}: {last}"
-                )
+                raise _failure(archive.endpoints[name], result.stderr)
+
+
+def _failure(endpoint: Endpoint, output: str) -> ExportError:
+    """The error for what the converter printed, which ends in the kinds of operations that it doesn't know."""
+    last = (output.strip().splitlines() or ["no message"])[-1]
+    graph = endpoint.made.get_concrete_function().graph.as_graph_def()
+    nodes = itertools.chain(graph.node, *(f.node_def for f in graph.library.function))
+    names = " ".join(node.name for node in nodes if node.op in last.split(", "))
+    return endpoint.failure(RuntimeError(last), endpoint.blamed(names))

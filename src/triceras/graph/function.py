@@ -158,6 +158,7 @@ class _Program:
     """A graph as a list of instructions over numbered slots."""
 
     def __init__(self, inputs: list[KerasTensor], outputs: list[KerasTensor], nodes: list[Node]) -> None:
+        self._made_of = inputs, outputs, nodes
         slots: dict[int, int] = {}
         for tensor in inputs:
             slots.setdefault(id(tensor), len(slots))
@@ -173,6 +174,12 @@ class _Program:
         self.output_slots = [slots[id(x)] for x in outputs]
         self.size = len(slots)
         self.operations = {id(operation): operation for operation, _, _ in self.instructions}
+
+    def __getstate__(self) -> Any:  # what it is made of holds no functions that only this process has
+        return self._made_of
+
+    def __setstate__(self, made_of: Any) -> None:
+        self.__init__(*made_of)
 
     def run(self, inputs: list[Any], operation_fn: Callable[..., Any]) -> list[Any]:
         values: list[Any] = [None] * self.size

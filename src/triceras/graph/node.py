@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from triceras import tree
+from triceras.backends import registry
 from triceras.graph.symbol import KerasTensor
 
 
@@ -30,6 +31,9 @@ class Node:
         operation._inbound_nodes.append(self)
         for parent in self.parent_nodes:
             parent.operation._outbound_nodes.append(self)
+
+    def __getstate__(self) -> dict[str, Any]:  # a copy for another backend has its tensors there
+        return {key: tree.map_structure(registry.moved_tensor, value) for key, value in vars(self).items()}
 
     @property
     def is_input(self) -> bool:

@@ -26,12 +26,16 @@ from triceras.layers.convolution.separable_conv2d import SeparableConv2D
 from triceras.layers.core.dense import Dense
 from triceras.layers.core.einsum_dense import EinsumDense
 from triceras.layers.core.embedding import Embedding
+from triceras.layers.core.flax_layer import FlaxLayer
 from triceras.layers.core.identity import Identity
 from triceras.layers.core.input_layer import Input, InputLayer
+from triceras.layers.core.jax_layer import JaxLayer
 from triceras.layers.core.lambda_layer import Lambda
 from triceras.layers.core.masking import Masking
 from triceras.layers.core.reversible_embedding import ReversibleEmbedding
+from triceras.layers.core.tf_module_wrapper import TFModuleWrapper
 from triceras.layers.core.tfsm_layer import TFSMLayer
+from triceras.layers.core.torch_module_wrapper import TorchModuleWrapper
 from triceras.layers.core.wrapper import Wrapper
 from triceras.layers.input_spec import InputSpec
 from triceras.layers.layer import Layer
@@ -148,6 +152,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "FlaxLayer",
     "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
@@ -163,6 +168,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "InputSpec",
+    "JaxLayer",
     "LSTMCell",
     "Lambda",
     "Layer",
@@ -196,8 +202,10 @@ __all__ = [
     "SpectralNormalization",
     "StackedRNNCells",
     "Subtract",
+    "TFModuleWrapper",
     "TFSMLayer",
     "TimeDistributed",
+    "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -15,16 +15,18 @@ from triceras.core.masks import get_mask
 class CallPlan:
     """The parameters of ``call``."""
 
+    #: Those that a position may give, then those that only a name may.
     names: tuple[str, ...]
     takes_training: bool
     takes_mask: bool
     #: Parameters named like ``query_mask`` -> the argument whose mask they take.
     argument_masks: tuple[tuple[str, str], ...]
     takes_more: bool
+    positions: int
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a call by name, those not given left out."""
-        named = dict(zip(self.names, args, strict=False))
+        named = dict(zip(self.names[: self.positions], args, strict=False))
         named.update(kwargs)
         return named
 
@@ -38,7 +40,8 @@ def call_plan(call: Callable[..., Any]) -> CallPlan:
     masks = tuple(
         (n, n.removesuffix("_mask")) for n in names if n.endswith("_mask") and n.removesuffix("_mask") in names
     )
-    return CallPlan(names, "training" in names, "mask" in names, masks, takes_more)
+    positions = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    return CallPlan(names, "training" in names, "mask" in names, masks, takes_more, positions)
 
 
 @functools.cache

@@ -16,7 +16,8 @@ from triceras.layers.layer import Layer, is_cast, say_where, training_context
 @functools.cache
 def _takes_training(cls: type[Layer]) -> bool | None:
     """Whether a class's ``call`` is told about training; None where its instances need the whole ``Layer.__call__``."""
-    if cls.__call__ is not Layer.__call__ or not (cls.compute_mask is Layer.compute_mask or cls.masks_need_masks):
+    knows_masks = cls.compute_mask is Layer.compute_mask or cls.masks_need_masks
+    if cls.runs_hooks or cls._origin.__call__ is not Layer.__call__ or not knows_masks:
         return None
     return call_plan(cls.call).takes_training
 

@@ -55,7 +55,9 @@ def native_class(cls: type, backend: Backend) -> type:
         bases = (cls, backend.layer_mixin) if backend.layer_mixin else (cls,)
         names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__, "_origin": cls}
         if backend.layer_mixin is not None:
-            names["_native_track"] = backend.layer_mixin._native_track  # type: ignore[attr-defined]
+            for hook in ("_native_track", "__call__"):
+                if hook in vars(backend.layer_mixin):
+                    names[hook] = vars(backend.layer_mixin)[hook]
         made = _native_classes[cls, backend] = type(cls.__name__, bases, names)
         made._native_backend = backend  # type: ignore[attr-defined]
     return made
@@ -95,6 +97,10 @@ class Layer(LayerState, Operation):
     supports_masking: bool = False
     #: Whether its own ``compute_mask`` gives None where no input has a mask.
     masks_need_masks: bool = False
+    #: Whether calls go the framework's own way, around which it runs hooks.
+    runs_hooks: bool = False
+    #: Whether a module of the framework's becomes a layer when it is set as an attribute.
+    wraps_modules: bool = True
     #: The scope of rematerialization that it was made in.
     _remat: RematScope | None = None
 
@@ -150,6 +156,10 @@ class Layer(LayerState, Operation):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if type(value) not in PLAIN and name not in INTERNAL and not name.startswith("_self_"):
+            if self.wraps_modules and (wrapper := self._backend.wrapper_of(value)):
+                from triceras import layers
+
+                value = getattr(layers, wrapper)(value)
             value = self._tracker.track(name, value)
         object.__setattr__(self, name, value)
 

@@ -58,6 +58,9 @@ class Op:
     fused: bool = False
     call: Callable[..., Any] = dataclasses.field(init=False, repr=False)
 
+    def __reduce__(self) -> Any:  # there is one of each name
+        return _op_of, (self.name,)
+
     def body(self, backend: Backend) -> Callable[..., Any]:
         """What runs on a backend: its own body, else the composite's definition."""
         own = backend.table.get(self.name)
@@ -119,6 +122,12 @@ class Op:
 
 #: Every op by its name.
 OPS: dict[str, Op] = {}
+
+
+def _op_of(name: str) -> Op:
+    return OPS[name]
+
+
 #: (Op, backend) -> a fused composite, compiled once.
 _compiled: dict[tuple[str, str], Callable[..., Any]] = {}
 all_plans.append(_compiled)

@@ -175,6 +175,21 @@ class JaxBackend(Backend):
     def profile(self, folder: str) -> AbstractContextManager[Any]:
         return jax.profiler.trace(folder)
 
+    def foreign_part(self, kind: str, *args: Any) -> Any:
+        from triceras.backends.jax.foreign import PARTS
+
+        return PARTS[kind](*args)
+
+    def host_call(self, function: Callable[..., list[Any]], specs: Callable[[], list[Spec]], tensors: list[Any]) -> Any:
+        if not any(isinstance(x, jax.core.Tracer) for x in tensors):
+            return super().host_call(function, specs, tensors)
+
+        def on_host(*arrays: Any) -> list[np.ndarray]:
+            return [registry.adopt(x, self).astype(s.dtype) for x, s in zip(function(*arrays), shapes)]
+
+        shapes = [self._stand_in(spec) for spec in specs()]
+        return jax.pure_callback(on_host, shapes, *tensors)
+
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
         shapes = [self._stand_in(s) for s in specs]
         result = jax.eval_shape(function, *shapes)

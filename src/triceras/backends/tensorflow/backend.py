@@ -16,7 +16,6 @@ from triceras.backends.tensorflow import sparse as native_sparse
 from triceras.backends.tensorflow.immediate import immediate
 from triceras.backends.tensorflow.loop import TensorFlowLoop
 from triceras.backends.tensorflow.native import LayerMixin, VariableMixin
-from triceras.backends.tensorflow.saved_model import SavedModel
 from triceras.core import dtypes, settings
 
 DTYPES = {name: getattr(tf, name) for name in dtypes.ALLOWED if hasattr(tf, name)}
@@ -158,8 +157,26 @@ class TensorFlowBackend(Backend):
     def profile(self, folder: str) -> AbstractContextManager[Any]:
         return tf.profiler.experimental.Profile(folder)
 
-    def load_saved_model(self, path: str, endpoints: Sequence[str]) -> SavedModel:
-        return SavedModel(path, endpoints)
+    def foreign_part(self, kind: str, *args: Any) -> Any:
+        from triceras.backends.tensorflow.foreign import TensorFlowModule
+        from triceras.backends.tensorflow.saved_model import SavedModel
+
+        return {"module": TensorFlowModule, "saved_model": SavedModel}[kind](*args)
+
+    def host_call(self, function: Callable[..., list[Any]], specs: Callable[[], list[Spec]], tensors: list[Any]) -> Any:
+        if tf.executing_eagerly():
+            return super().host_call(function, specs, tensors)
+
+        def on_host(*arrays: Any) -> list[np.ndarray]:
+            return [
+                registry.adopt(x, self).astype(dtypes.numpy_dtype(s.dtype)) for x, s in zip(function(*arrays), known)
+            ]
+
+        known = specs()
+        results = tf.numpy_function(on_host, tensors, [DTYPES[s.dtype] for s in known], stateful=False)
+        for x, s in zip(results, known):
+            x.set_shape(s.shape)
+        return results
 
     def eval_shape(self, function: Callable[..., Any], specs: Sequence[Spec]) -> Any:
         inside: list[Any] = []

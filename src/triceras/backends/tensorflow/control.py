@@ -35,8 +35,8 @@ def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse
     flat = [] if xs is None else tf.nest.flatten(xs)
     if length is None:  # a size that the trace doesn't know
         length = tf.shape(flat[0])[0]
-    if scopes.portable.get():
-        return _portable_scan(f, init, xs, length, reverse)
+    if scopes.portable.get() == "litert":
+        return _scan_by_rows(f, init, xs, length, reverse)
     rows = [tf.TensorArray(x.dtype, length, element_shape=x.shape[1:]).unstack(x) for x in flat]
 
     def element(i: Any) -> Any:
@@ -61,8 +61,8 @@ def _scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: int, reverse
     return carry, tf.nest.pack_sequence_as(y, stacked)
 
 
-def _portable_scan(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, reverse: bool) -> Any:
-    """The same by rows of plain tensors, for runtimes whose arrays of tensors need shapes that are known (LiteRT)."""
+def _scan_by_rows(f: Callable[[Any, Any], Any], init: Any, xs: Any, length: Any, reverse: bool) -> Any:
+    """The same by rows of plain tensors, for LiteRT, whose arrays of tensors need shapes that are known."""
 
     def element(i: Any) -> Any:
         return None if xs is None else tf.nest.map_structure(lambda x: tf.gather(x, i), xs)

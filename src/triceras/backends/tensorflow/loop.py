@@ -16,6 +16,9 @@ SLOW_UNDER_XLA = frozenset(
     ("Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "Conv3DBackpropInputV2")
 )
 
+#: What runs Python on the host, which XLA can't.
+HOST_CALLS = frozenset(("PyFunc", "PyFuncStateless", "EagerPyFunc"))
+
 
 class TensorFlowLoop(StepLoop):
     """The variables are captured, not passed: passing two hundred tensors costs more than a small step."""
@@ -91,21 +94,26 @@ class TensorFlowLoop(StepLoop):
             )
         return mirrored
 
-    def _warn_if_asked_for_xla(self) -> None:
+    def _warn_if_asked_for_xla(self, why: str) -> None:
         if self._jit:
-            self.fallback = "XLA has no kernels for products of sparse tensors."
+            self.fallback = why
             warnings.warn(f"The step runs as a graph without XLA: {self.fallback}", stacklevel=2)
 
     def _compile(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """The function with XLA or without; where nobody said, without it if it is slow at what the graph holds."""
         if any(isinstance(x, tf.SparseTensor) for x in args[0]):
-            self._warn_if_asked_for_xla()
+            self._warn_if_asked_for_xla("XLA has no kernels for products of sparse tensors.")
             return tf.function(function, autograph=False)
         compiled = tf.function(function, jit_compile=self._jit is not False, autograph=False)
-        if self._jit is None:
+        if self._jit is not False:
             graph = compiled.get_concrete_function(*args).graph.as_graph_def()
             nodes = itertools.chain(graph.node, *(f.node_def for f in graph.library.function))
-            self._jit = bool(tf.config.list_physical_devices("GPU")) or not any(n.op in SLOW_UNDER_XLA for n in nodes)
+            found = {n.op for n in nodes}
+            if not found.isdisjoint(HOST_CALLS):
+                self._warn_if_asked_for_xla("XLA can't call a part of another framework.")
+                self._jit = False
+            elif self._jit is None:
+                self._jit = bool(tf.config.list_physical_devices("GPU")) or found.isdisjoint(SLOW_UNDER_XLA)
             if not self._jit:
                 return tf.function(function, autograph=False)
         return compiled

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from triceras.backends.tensorflow import sparse as native_sparse
-from triceras.core import dtypes
+from triceras.core import dtypes, scopes
 
 
 def _leaky_relu(x: tf.Tensor, negative_slope: float = 0.2) -> tf.Tensor:
@@ -18,7 +18,8 @@ def _leaky_relu(x: tf.Tensor, negative_slope: float = 0.2) -> tf.Tensor:
 
 
 def _gelu(x: tf.Tensor, approximate: bool = True) -> tf.Tensor:
-    if x.dtype == tf.float64:  # whose constants are rounded to 32 bits
+    # With 64 bits tf.nn's constants are rounded to 32; and not all runtimes know its erfc.
+    if x.dtype == tf.float64 or scopes.portable.get():
         cubic = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
         return 0.5 * x * (1 + (tf.tanh(cubic) if approximate else tf.math.erf(x / math.sqrt(2))))
     return tf.nn.gelu(x, approximate)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch._C._functorch import get_dynamic_layer_stack_depth  # nothing public tells (torch 2.13)
+from torch.utils._python_dispatch import _len_torch_dispatch_stack
 
 from triceras import tree
 from triceras.backends import registry, sparse, tables
@@ -23,6 +24,7 @@ from triceras.backends.torch.loop import TorchLoop
 from triceras.backends.torch.native import LayerMixin, VariableMixin
 from triceras.backends.torch.unsigned import widened
 from triceras.core import dtypes, scopes, settings
+from triceras.core.errors import UnsupportedError
 
 DTYPES = {name: getattr(torch, name) for name in dtypes.ALLOWED - {"string"}}
 NAMES = {native: name for name, native in DTYPES.items()}
@@ -198,6 +200,22 @@ class TorchBackend(Backend):
             return torch.empty(sizes, dtype=dtype, device=device())
         places = torch.zeros((len(sizes), 0), dtype=torch.int64, device=device())
         return native_sparse.new(places, torch.zeros(0, dtype=dtype, device=device()), sizes)
+
+    def foreign_part(self, kind: str, *args: Any) -> Any:
+        from triceras.backends.torch.foreign import TorchModule
+
+        return {"module": TorchModule}[kind](*args)
+
+    def wrapper_of(self, value: Any) -> str | None:
+        is_plain = isinstance(value, torch.nn.Module) and not isinstance(value, LayerMixin)
+        return "TorchModuleWrapper" if is_plain else None
+
+    def host_call(self, function: Callable[..., list[Any]], specs: Callable[[], list[Spec]], tensors: list[Any]) -> Any:
+        if scopes.symbolic.get():
+            return [self._stand_in(spec) for spec in specs()]
+        if _len_torch_dispatch_stack() or torch.compiler.is_compiling():  # what it gives now would be recorded for good
+            raise UnsupportedError("A part of another framework can't be recorded with torch's kernels.")
+        return super().host_call(function, specs, tensors)
 
     def outside_trace(self) -> AbstractContextManager[Any]:
         from torch.utils._python_dispatch import _disable_current_modes

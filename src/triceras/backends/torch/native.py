@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from triceras import tree
+from triceras.backends.torch import compiled
 
 
 class VariableMixin:
@@ -53,7 +54,7 @@ def _with_hooks(cls: Any) -> type:
         is_symbolic = any(hasattr(x, "record_history") for x in tree.flatten((args, kwargs)))
         return (cls.__call__ if is_symbolic else torch.nn.Module.__call__)(self, *args, **kwargs)
 
-    ways = {"__call__": call, "forward": cls.__call__, "_origin": cls._origin, "_has_hooks": True}
+    ways = {"__call__": call, "forward": cls.__call__, "_origin": cls._origin, "runs_hooks": True}
     names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
     return type(cls.__name__, (cls,), names | ways)
 
@@ -63,7 +64,7 @@ def _hooking(name: str) -> Any:
 
     @functools.wraps(register)
     def registered(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not self._has_hooks:
+        if not self.runs_hooks:
             self.__class__ = _with_hooks(type(self))
         return register(self, *args, **kwargs)
 
@@ -73,7 +74,22 @@ def _hooking(name: str) -> Any:
 class LayerMixin(torch.nn.Module):
     """Makes a layer a ``torch.nn.Module``: its variables are parameters and buffers, its sublayers modules."""
 
-    _has_hooks = False
+    def __init__(self) -> None:
+        super().__init__()
+        number = self.__dict__["_self_number"] = next(compiled.NUMBERS)
+        compiled.LAYERS[number] = self
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._origin.__call__._torchdynamo_inline = compiled.call_in_graph  # type: ignore[attr-defined]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._origin.__call__(self, *args, **kwargs)  # type: ignore[attr-defined]  # by which dynamo finds the other one
+
+    def native_state(self) -> list[torch.Tensor]:
+        """The parameters, the buffers and the seeds of this layer and those inside it."""
+        seeds = [g.state.state for layer in self._flatten_layers() for g in layer._seed_generators]  # type: ignore[attr-defined]
+        return [*self.parameters(), *self.buffers(), *seeds]
 
     def _native_track(self, name: str, value: Any) -> None:
         """Register a tracked attribute with the module."""

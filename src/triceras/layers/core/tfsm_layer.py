@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from triceras.backends import registry
 from triceras.core import objects
-from triceras.layers.layer import Layer
+from triceras.layers.core.foreign_layer import ForeignLayer
 
 
-class TFSMLayer(Layer):
-    """Runs a function of a TensorFlow SavedModel; on the tensorflow backend only.
+class TFSMLayer(ForeignLayer):
+    """Runs a function of a TensorFlow SavedModel.
 
-    Its variables are the layer's, so it can be trained further where the function has a gradient. The layer is written to model
-    files with the path of its SavedModel, and read from files of people you trust only (``safe_mode=False``): a SavedModel is a
-    program.
+    In a model of tensorflow its variables are the layer's, so it can be trained further where the function has a gradient; in
+    one of another backend it infers only, by TensorFlow, which has to be installed. The layer is written to model files with
+    the path of its SavedModel, and read from files of people you trust only (``safe_mode=False``): a SavedModel is a program.
 
     Args:
         filepath: the folder of the SavedModel.
@@ -23,7 +24,7 @@ class TFSMLayer(Layer):
         trainable: whether training changes its variables.
 
     Raises:
-        UnsupportedError: another backend is active.
+        MissingBackendError: TensorFlow isn't installed.
         ValueError: the SavedModel has no such function.
 
     Input shape:
@@ -41,27 +42,16 @@ class TFSMLayer(Layer):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(trainable=trainable, name=name, dtype=dtype)
+        endpoints = [e for e in (call_endpoint, call_training_endpoint) if e is not None]
+        part = registry.get_backend("tensorflow").foreign_part("saved_model", os.fspath(filepath), endpoints)
+        super().__init__(part, trainable=trainable, name=name, dtype=dtype)
         self.filepath = os.fspath(filepath)
         self.call_endpoint = call_endpoint
         self.call_training_endpoint = call_training_endpoint
-        endpoints = [e for e in (call_endpoint, call_training_endpoint) if e is not None]
-        self._saved_model = self._backend.load_saved_model(self.filepath, endpoints)
-        for label, value, is_trained in self._saved_model.variables():
-            variable = self.add_weight(
-                value.shape, "zeros", dtype=value.dtype.name, trainable=is_trained, autocast=False, name=label
-            )
-            variable.assign(value)
-        self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, **kwargs: Any) -> Any:
         endpoint = (self.call_training_endpoint if training else None) or self.call_endpoint
-        variables = self._own_variables()
-        outputs, after = self._saved_model.call(endpoint, inputs, [v.value for v in variables], kwargs)
-        for variable, value in zip(variables, after, strict=True):
-            if not variable.trainable:
-                variable.assign(value)
-        return outputs
+        return self._run((inputs,), {**kwargs, "endpoint": endpoint}, bool(training))
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -207,7 +207,9 @@ class RNN(Layer):
         if training and cell.recurrent_dropout > 0:
             recurrent_mask = cell.get_recurrent_dropout_mask(states[0])
         _forget_masks(cell)
-        if cell.fuses and recurrent_mask is None and not self.unroll and not scopes.portable.get():
+        # TensorFlow.js runs loops over whole sequences, and waits for ever in those of single steps (4.22).
+        by_op = scopes.portable.get() in (None, "tfjs")
+        if cell.fuses and recurrent_mask is None and not self.unroll and by_op:
             return self._run_fused(cell, sequence, states, mask)
 
         def step(x: Tensor, states: Any) -> tuple[Tensor, Any]:
