@@ -4,7 +4,7 @@
     python tools/budget.py            # src/
     python tools/budget.py some/path  # any other folder
 
-Fails on a file over 1,000 lines, a function of 80 lines or more, or a total over 46,000 lines; lists the files over
+Fails on a file over 1,000 lines, a function of 80 lines or more, or a total over 45,000 lines; lists the files over
 500. The lines of functions and the total are counted less docstrings: the budget is on what has to be followed, not on
 what explains it.
 """
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 FILE_FAILS_OVER = 1000
 FILE_LISTED_OVER = 500
 FUNCTION_UNDER = 80
-TOTAL_UNDER = 46_000
+TOTAL_UNDER = 45_000
 MEDIAN_UNDER = 200
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
