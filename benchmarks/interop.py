@@ -75,17 +75,20 @@ def torch_module(features: int, hidden: int, batch: int) -> Iterator[Pair]:
     with torch.no_grad():
         for ours, theirs in zip(module.parameters(), native.parameters(), strict=True):
             theirs.copy_(ours.T if ours.ndim == 2 else ours)
-    x = torch.randn(batch, features)
+    x = torch.randn(batch, features, device=next(module.parameters()).device)
+    native.to(x.device)
+    wait = torch.cuda.synchronize if x.is_cuda else lambda: None
     torch.testing.assert_close(module(x), native(x), rtol=1e-4, atol=1e-5)
 
     def step(m: Any) -> None:
         m.zero_grad()
         m(x).square().mean().backward()
+        wait()
 
-    yield "forward", lambda: module(x), lambda: native(x)
+    yield "forward", lambda: (module(x), wait()), lambda: (native(x), wait())
     yield "gradient", lambda: step(module), lambda: step(native)
     compiled = [torch.compile(m, backend="aot_eager") for m in (module, native)]
-    yield "torch.compile", lambda: compiled[0](x), lambda: compiled[1](x)
+    yield "torch.compile", lambda: (compiled[0](x), wait()), lambda: (compiled[1](x), wait())
 
 
 def jax_function(features: int, hidden: int, batch: int) -> Iterator[Pair]:

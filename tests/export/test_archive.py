@@ -12,8 +12,7 @@ import triceras
 from tests.export import readers
 from triceras import InputSpec, Sequential, layers, ops
 from triceras.backends.registry import backend_scope
-from triceras.core.errors import ExportError
-from triceras.export import ExportArchive
+from triceras.export import ExportArchive, ExportError
 from triceras.export.formats import FORMATS
 
 SOURCES = ("jax", "torch", "tensorflow")
@@ -176,6 +175,44 @@ def test_a_signature_that_doesnt_fit_names_the_input(tmp_path: pathlib.Path) -> 
     assert not list(tmp_path.iterdir())
     with pytest.raises(ExportError, match=r"has 3 for the input 'left'. Expected something with a shape"):
         model.export(tmp_path / "model", input_signature=[{"left": 3, "right": wrong["right"]}])
+
+
+@pytest.mark.parametrize("kind", ["tf_saved_model", "stablehlo", "torch"])
+def test_parts_of_another_framework(kind: str, tmp_path: pathlib.Path) -> None:
+    torch = pytest.importorskip("torch")
+    with backend_scope("jax"):
+        wrapper = layers.TorchModuleWrapper(torch.nn.Linear(4, 2), name="part")
+        model = Sequential([triceras.Input((4,), name="given"), wrapper])
+        with pytest.warns(UserWarning, match="runs a part of torch inside a model of jax"):
+            wanted = ops.convert_to_numpy(model(X))
+    if kind == "torch":
+        model.export(tmp_path / "model", format=kind)
+        got = readers.READERS[kind](str(tmp_path / "model"))({"given": X})
+        np.testing.assert_allclose(_numpy(got), wanted, rtol=1e-5, atol=1e-6)
+        return
+    with pytest.raises(
+        ExportError, match=rf"to '{kind}': layer '.*part' \(TorchModuleWrapper\) runs a part of another framework"
+    ):
+        model.export(tmp_path / "model", format=kind)
+
+
+@pytest.mark.parametrize("kind", ["tf_saved_model", "torch", "onnx", "stablehlo"])
+def test_state_from_call_to_call(kind: str, tmp_path: pathlib.Path) -> None:
+    with backend_scope("torch"):
+        model = Sequential(
+            [triceras.Input((3, 4), batch_size=2, name="given"), layers.LSTM(5, stateful=True, name="memory")]
+        )
+    x = np.ones((2, 3, 4), "float32")
+    if kind in ("onnx", "stablehlo"):
+        with pytest.raises(ExportError, match=r"layer '.*memory' \(LSTM\) keeps its state from one call to the next"):
+            model.export(tmp_path / "model", format=kind)
+        return
+    model.export(tmp_path / "model", format=kind)
+    run = readers.READERS[kind](str(tmp_path / "model"))
+    for _ in range(3):
+        got = run({"given": x})
+        got = next(iter(got.values())) if isinstance(got, dict) else got
+        np.testing.assert_allclose(_numpy(got), ops.convert_to_numpy(model(x)), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["tf_saved_model", "stablehlo"])

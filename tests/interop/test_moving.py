@@ -123,3 +123,30 @@ def test_bad_names(name: str) -> None:
         layer.to("nowhere")
     with pytest.raises(TypeError, match=r"to\(\) takes the name of a backend, received \('jax', 1\)"):
         layer.to("jax", 1)
+
+
+@pytest.mark.parametrize("start", ["jax", "torch"])
+def test_parts_of_torch_are_trained_at_home(start: str) -> None:
+    """Moved home from elsewhere, or away and back, with the weights that the model has and not the module."""
+    torch = pytest.importorskip("torch")
+    with backend_scope(start):
+        model = triceras.Sequential([triceras.Input((4,)), layers.TorchModuleWrapper(torch.nn.Linear(4, 2))])
+        model.set_weights([np.full((2, 4), 0.5), np.zeros(2)])
+        model.compile("sgd", "mse")
+    away = model if start == "jax" else model.to("jax")
+    assert (len(away.trainable_variables), len(away.variables)) == (0, 2)
+    home = away.to("torch")
+    assert [v.trainable for v in home.variables] == [True, True]
+    np.testing.assert_array_equal(home.layers[0].module.weight.detach().cpu().numpy(), 0.5)
+    home.fit(np.ones((4, 4)), np.zeros((4, 2)), verbose=0)
+    assert not np.array_equal(home.get_weights()[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("name", registry.available_backends())
+def test_weights_of_one_name_stay_apart(name: str) -> None:
+    with backend_scope(name):
+        layer = layers.Dense(1)
+        made = [layer.add_weight(shape=(size,), name="w") for size in (1, 2, 3, 4)]
+        layer.build((None, 1))
+    assert [v.stored_value.shape[0] for v in made] == [1, 2, 3, 4]
+    assert len({id(v.state) for v in layer.weights}) == 6

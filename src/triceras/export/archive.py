@@ -12,7 +12,7 @@ from typing import Any
 from triceras import tree
 from triceras.backends import registry
 from triceras.core.errors import ExportError
-from triceras.export.endpoint import Endpoint
+from triceras.export.endpoint import Endpoint, describe
 from triceras.export.formats import FORMATS
 from triceras.export.signatures import signature_of, signature_of_resource
 from triceras.graph.function import Function
@@ -98,6 +98,16 @@ class ExportArchive:
                     f"{resource.name!r} isn't built, so it has no weights to export. Call it or build it first."
                 )
             there = self._format.copied(resource)
+            for layer in there._flatten_layers():
+                why = (
+                    "runs a part of another framework than the format's" if getattr(layer, "is_bridged", False) else ""
+                )
+                if getattr(layer, "stateful", False) and not self._format.keeps_state:
+                    why = "keeps its state from one call to the next"
+                if why:
+                    raise ExportError(
+                        f"{resource.name!r} can't be exported to {self.format!r}: {describe(layer)} {why}."
+                    )
         self._resources.append((resource, there))
         return there
 

@@ -16,6 +16,7 @@ class Format(NamedTuple):
         suffix: what its files' names end in; folders have none.
         packages: what must be installed beside the backend's framework.
         lacks: the dtypes that its runtimes have no kernels for: models are written to compute in float32 instead.
+        keeps_state: whether one call can leave something for the next.
     """
 
     backend: str
@@ -23,6 +24,7 @@ class Format(NamedTuple):
     suffix: str = ""
     packages: tuple[str, ...] = ()
     lacks: frozenset[str] = frozenset()
+    keeps_state: bool = True
 
     def check_installed(self, name: str) -> None:
         """Raise ``ImportError`` where a package is missing."""
@@ -52,7 +54,9 @@ FORMATS = {
     "litert": Format("tensorflow", "triceras.export.litert", ".tflite", lacks=_HALVES),
     "tfjs": Format("tensorflow", "triceras.export.tfjs", lacks=_HALVES),
     "torch": Format("torch", "triceras.export.torch_program", ".pt2"),
-    "onnx": Format("torch", "triceras.export.onnx", ".onnx", ("onnx", "onnxscript"), _BFLOAT16),
-    "openvino": Format("torch", "triceras.export.openvino", ".xml", ("onnx", "onnxscript", "openvino"), _BFLOAT16),
-    "stablehlo": Format("jax", "triceras.export.stablehlo", ".stablehlo"),
+    "onnx": Format("torch", "triceras.export.onnx", ".onnx", ("onnx", "onnxscript"), _BFLOAT16, False),
+    "openvino": Format(
+        "torch", "triceras.export.openvino", ".xml", ("onnx", "onnxscript", "openvino"), _BFLOAT16, False
+    ),
+    "stablehlo": Format("jax", "triceras.export.stablehlo", ".stablehlo", keeps_state=False),
 }

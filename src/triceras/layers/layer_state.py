@@ -163,8 +163,11 @@ class LayerState:
 
     def _unused(self, name: str) -> str:
         """A name for the framework's registry that no other variable of this layer has."""
-        taken = {v.name for v in self._own_variables()}
-        return name if name not in taken else f"{name}_{len(taken)}"
+        number, unused = 0, name
+        while unused in self._tracked:
+            number += 1
+            unused = f"{name}_{number}"
+        return unused
 
     def _check_super_called(self) -> None:
         if not hasattr(self, "_dtype_policy"):

@@ -50,7 +50,7 @@ class TorchModule(Part):
     def __init__(self, module: Any) -> None:
         if not isinstance(module, torch.nn.Module):
             raise TypeError(f"Expected a torch.nn.Module, received {module!r} of type {type(module).__name__}.")
-        self.module = module
+        self.module = module.to(device())
         tensors = itertools.chain(module.parameters(), module.buffers())
         self.ready = not any(torch.nn.parameter.is_lazy(x) for x in tensors)
         self._tensors = _tensors_of(module) if self.ready else []

@@ -41,6 +41,9 @@ def scan(f: Callable[[Any, Any], Any], carry: Any, xs: Any, reverse: bool) -> An
     return last, tree.pack_sequence_as(structure[0], ys)
 
 
+_SIZES = (torch.ops.aten.sym_size.int, torch.ops.aten.sym_stride.int, torch.ops.aten.sym_storage_offset.default)
+
+
 def _drop_unused_constants() -> None:
     """Tracing a graph inside asks for a size of a constant in the one around it, which export can't take (torch 2.13)."""
     mode = get_proxy_mode()
@@ -49,9 +52,10 @@ def _drop_unused_constants() -> None:
     root, graph = mode.tracer.root, mode.tracer.graph
     for node in list(graph.nodes):
         if node.op == "get_attr" and isinstance(getattr(root, node.target, None), torch.Tensor):
-            for user in [*node.users] if not any(user.users for user in node.users) else []:
-                graph.erase_node(user)
-            if not node.users:
+            sizes = [user for user in node.users if user.target in _SIZES and not user.users]
+            if sizes and len(sizes) == len(node.users):
+                for size in sizes:
+                    graph.erase_node(size)
                 graph.erase_node(node)
 
 

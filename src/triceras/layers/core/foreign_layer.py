@@ -46,6 +46,8 @@ class ForeignLayer(Layer):
     _values: tuple[Variable, ...] = ()
     _wanted: tuple[str, ...] = ()
     _saved: tuple[bool, ...] = ()
+    #: Whether each is trained where the part is at home.
+    _trained: tuple[bool, ...] = ()
     _holds: bool = False
     _has_warned: bool = False
 
@@ -63,6 +65,11 @@ class ForeignLayer(Layer):
     @property
     def _is_native(self) -> bool:
         return self._part.backend is self._backend
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether its part runs outside of what its backend compiles."""
+        return not self._is_native
 
     def build(self, input_shape: Any) -> None:
         """Let a part that needs to know its inputs make its variables."""
@@ -93,11 +100,21 @@ class ForeignLayer(Layer):
         set_plainly(self, "_values", tuple(values))
         set_plainly(self, "_wanted", tuple(one.dtype for one in described))
         set_plainly(self, "_saved", tuple(one.saved for one in described))
+        set_plainly(self, "_trained", tuple(one.trainable for one in described))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        held = [self._is_native and self._part.hold(i, variable) for i, variable in enumerate(self._values)]
-        object.__setattr__(self, "_holds", any(held))
+        stores = self._non_trainable_variables, self._trainable_variables
+        for position, (variable, trained) in enumerate(zip(self._values, self._trained)):
+            is_trained = trained and self._is_native  # which a copy on another backend may have gained or lost
+            if not any(variable is v for v in stores[is_trained]):
+                stores[not is_trained][:] = [v for v in stores[not is_trained] if v is not variable]
+                stores[is_trained].append(variable)
+                variable.trainable = is_trained and self._trainable
+            value = variable.stored_value
+            if self._is_native and self._part.hold(position, variable):
+                object.__setattr__(self, "_holds", True)
+                variable.store(value)
 
     def _variables_in_files(self) -> list[Variable]:
         unsaved = {id(v) for v, saved in zip(self._values, self._saved) if not saved}
