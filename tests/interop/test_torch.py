@@ -12,10 +12,12 @@ import pytest
 
 import triceras
 from triceras import interop, layers, ops
+from triceras.backends import registry
 from triceras.backends.registry import backend_scope
 
 torch = pytest.importorskip("torch")
 X = np.random.default_rng(0).normal(size=(6, 4)).astype("float32")
+GIVEN = registry.get_backend("torch").convert_to_tensor(X)  # where new layers are
 SOURCES = ("jax", "torch", "tensorflow")
 
 
@@ -44,7 +46,7 @@ def test_it_is_a_module(module: Any) -> None:
     assert "normalization.moving_mean" in dict(module.named_buffers())
     assert [name for name, _ in module.named_children()] == ["hidden", "normalization", "dropout", "last"]
     assert not module.training
-    x = torch.from_numpy(X)
+    x = GIVEN
     assert torch.equal(module(x), module(x))
     module.train()
     assert not torch.equal(module(x), module(x))
@@ -55,12 +57,12 @@ def test_it_computes_what_the_model_does(source: str) -> None:
     model = _model(source)
     module = interop.torch_module(model)
     assert (module is model) == (source == "torch")
-    got = module(torch.from_numpy(X)).detach().numpy()
+    got = module(GIVEN).detach().cpu().numpy()
     np.testing.assert_allclose(got, ops.convert_to_numpy(model(X)), rtol=1e-5, atol=1e-6)
 
 
 def test_it_trains_by_torch(module: Any) -> None:
-    x, y = torch.from_numpy(X), torch.zeros(6, 2)
+    x, y = GIVEN, torch.zeros(6, 2, device=GIVEN.device)
     mean = module.normalization.moving_mean.value.clone()
     optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
     losses = []
@@ -76,31 +78,31 @@ def test_it_trains_by_torch(module: Any) -> None:
 
 
 def test_it_stands_in_sequences_and_other_modules(module: Any) -> None:
-    whole = torch.nn.Sequential(torch.nn.Linear(3, 4), module, torch.nn.ReLU())
+    whole = torch.nn.Sequential(torch.nn.Linear(3, 4), module, torch.nn.ReLU()).to(GIVEN.device)
     assert len(list(whole.parameters())) == 2 + len(list(module.parameters()))
-    whole(torch.ones(2, 3)).sum().backward()
+    whole(torch.ones(2, 3, device=GIVEN.device)).sum().backward()
     assert module.hidden.kernel.value.grad is not None
     again = copy.deepcopy(whole)
-    assert torch.equal(again(torch.ones(2, 3)), whole(torch.ones(2, 3)))
+    assert torch.equal(again(torch.ones(2, 3, device=GIVEN.device)), whole(torch.ones(2, 3, device=GIVEN.device)))
 
 
 def test_state_is_saved_by_torch(module: Any) -> None:
     file = io.BytesIO()
     torch.save(module.state_dict(), file)
     other = interop.torch_module(_model("torch"))
-    assert not torch.equal(other(torch.from_numpy(X)), module(torch.from_numpy(X)))
+    assert not torch.equal(other(GIVEN), module(GIVEN))
     file.seek(0)
     other.load_state_dict(torch.load(file, weights_only=True))
-    assert torch.equal(other(torch.from_numpy(X)), module(torch.from_numpy(X)))
-    assert torch.equal(pickle.loads(pickle.dumps(module))(torch.from_numpy(X)), module(torch.from_numpy(X)))
+    assert torch.equal(other(GIVEN), module(GIVEN))
+    assert torch.equal(pickle.loads(pickle.dumps(module))(GIVEN), module(GIVEN))
 
 
 def test_hooks_run(module: Any) -> None:
     seen: list[Any] = []
     handle = module.last.register_forward_hook(lambda m, args, output: seen.append(tuple(output.shape)))
-    module(torch.from_numpy(X))
+    module(GIVEN)
     handle.remove()
-    module(torch.from_numpy(X))
+    module(GIVEN)
     assert seen == [(6, 2)]
 
 
@@ -110,7 +112,7 @@ def test_torch_func_and_vmap(module: Any) -> None:
     def loss(parameters: Any, x: Any) -> Any:
         return torch.func.functional_call(module, parameters, (x[None],)).square().sum()
 
-    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(parameters, torch.from_numpy(X))
+    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(parameters, GIVEN)
     one = torch.func.grad(loss)(parameters, torch.from_numpy(X[3]))
     for name, gradient in one.items():
         assert each[name].shape == (6, *gradient.shape)
@@ -119,7 +121,7 @@ def test_torch_func_and_vmap(module: Any) -> None:
 
 def test_torch_compile(module: Any) -> None:
     """One graph for the whole model, in training too: moving averages and dropout's seeds go on as eagerly."""
-    x, other = torch.from_numpy(X), copy.deepcopy(module)
+    x, other = GIVEN, copy.deepcopy(module)
     compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), other(x))
     module.train()
@@ -142,7 +144,7 @@ def test_torch_compile_with_structures(kind: str) -> None:
         a, b = triceras.Input((4,), name="a"), triceras.Input((4,), name="b")
         outputs = {"sum": layers.Dense(2)(a + b), "first": layers.Dense(3)(a)}
         model = triceras.Model({"a": a, "b": b} if kind == "dict" else [a, b], outputs)
-    data = {"a": torch.from_numpy(X), "b": torch.ones(6, 4)}
+    data = {"a": GIVEN, "b": torch.ones(6, 4, device=GIVEN.device)}
     given = data if kind == "dict" else list(data.values())
     outer = torch.nn.Sequential(model)
     got, wanted = torch.compile(outer, backend="aot_eager", fullgraph=True)(given), model(given)
@@ -154,7 +156,7 @@ def test_data_parallel(module: Any) -> None:
     torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
     try:
         wrapped = torch.nn.parallel.DistributedDataParallel(module)
-        wrapped(torch.from_numpy(X)).sum().backward()
+        wrapped(GIVEN).sum().backward()
         assert module.last.kernel.value.grad is not None
         assert next(iter(wrapped.state_dict())) == "module.hidden.kernel"
     finally:
