@@ -5,6 +5,7 @@
 #   make test PYTEST_ARGS="-k x"  the tests, in two processes
 #   make lint                     style, types, arrows between rooms, size budget
 #   make bench                    the benchmarks, against keras and native loops
+#   make tfjs                     exports read back by TensorFlow.js, whose converter has an environment of its own (needs node)
 #   make clean                    caches and build outputs (the environment in .venv stays)
 
 SHELL := /bin/bash
@@ -34,7 +35,7 @@ everything := $(addprefix $(STAMPS)/,$(ALL_BACKENDS) dev)
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench tfjs clean
 
 demo: $(addprefix $(STAMPS)/,$(backends) demo)
 	$(BIN)/python examples/digits.py --backends $(backends)
@@ -51,6 +52,19 @@ lint: $(everything)
 
 bench: $(everything)
 	$(BIN)/python benchmarks/run.py
+
+TFJS := $(VENV)/tfjs
+
+tfjs: $(everything) $(TFJS)/.installed
+	$(BIN)/python -m tests.export.tfjs.check $(TFJS)
+
+# ydf, which the converter imports, needs a newer protobuf than the TensorFlow it asks for admits.
+$(TFJS)/.installed:
+	$(PYTHON) -m venv $(TFJS)
+	$(TFJS)/bin/python -m pip install --quiet --disable-pip-version-check tensorflowjs==4.22.0
+	$(TFJS)/bin/python -m pip install --quiet --disable-pip-version-check 'protobuf==7.36.2' 2>/dev/null
+	npm install --silent --prefix $(TFJS) @tensorflow/tfjs@4.22.0
+	touch $@
 
 clean:
 	rm -rf build dist .pytest_cache .ruff_cache .import_linter_cache src/*.egg-info

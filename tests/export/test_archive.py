@@ -276,7 +276,7 @@ def test_packages_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tfjs_runs_a_converter(tmp_path: pathlib.Path) -> None:
-    """The converter itself is checked in an environment of its own (tests/export/README.md); here a program stands for it."""
+    """The converter itself is checked in an environment of its own (``make tfjs``); here a program stands for it."""
     model = _dense("torch")
     with pytest.raises(
         ImportError, match=r"Exporting to 'tfjs' runs the program 'nowhere', which isn't there: pip install"
