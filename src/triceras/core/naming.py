@@ -6,7 +6,7 @@ import collections
 import contextlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -92,3 +92,15 @@ class name_scope:  # noqa: N801
 
     def __exit__(self, *error: object) -> None:
         _path.reset(self._tokens.pop())
+
+
+def apart(names: Iterable[str]) -> list[str]:
+    """Names with a number behind those that another one has already."""
+    taken: dict[str, None] = {}
+    for name in names:
+        number, unused = 0, name
+        while unused in taken:
+            number += 1
+            unused = f"{name}_{number}"
+        taken[unused] = None
+    return list(taken)

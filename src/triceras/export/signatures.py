@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from triceras import tree
-from triceras.core import dtypes
+from triceras.core import dtypes, naming
 from triceras.core.errors import ExportError
 from triceras.graph.symbol import KerasTensor
 
@@ -41,7 +40,7 @@ def signature_of(endpoint: str, given: Any) -> list[Any]:
     """
     arguments = list(given) if type(given) in (list, tuple) else [given]
     paths = tree.flatten_with_path(arguments)
-    names = list(_names([path for path, _ in paths], [leaf for _, leaf in paths]))
+    names = naming.apart(_name(path, leaf) for path, leaf in paths)
     leaves = [_tensor_signature(endpoint, name, leaf) for name, (_, leaf) in zip(names, paths, strict=True)]
     return tree.pack_sequence_as(arguments, leaves)
 
@@ -59,18 +58,10 @@ def _tensor_signature(endpoint: str, name: str, leaf: Any) -> TensorSignature:
     return TensorSignature((None, *sizes[1:]) if has_values and sizes else sizes, dtype, name)
 
 
-def _names(paths: Sequence[Any], leaves: Sequence[Any]) -> Iterator[str]:
-    """A name for each leaf, none twice: its own, its key's, or ``inputs`` with a number."""
-    taken: set[str] = set()
-    for path, leaf in zip(paths, leaves, strict=True):
-        keys = [key for key in path if isinstance(key, str)]
-        wanted = str(getattr(leaf, "name", None) or (keys[-1] if keys else "inputs")).replace("/", "_")
-        name, number = wanted, 0
-        while name in taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        taken.add(name)
-        yield name
+def _name(path: Any, leaf: Any) -> str:
+    """The name of a tensor: its own, its key's, or ``inputs``."""
+    keys = [key for key in path if isinstance(key, str)]
+    return str(getattr(leaf, "name", None) or (keys[-1] if keys else "inputs")).replace("/", "_")
 
 
 def signature_of_resource(endpoint: str, resource: Any) -> list[Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from triceras.core import naming
+
 __all__ = ["jax_function", "tf_module", "torch_module"]
 
 
@@ -46,7 +48,7 @@ def jax_function(model: Any) -> tuple[Callable[..., Any], dict[str, dict[str, An
     """
     there = _built(model).to("jax")
     kinds = {"trainable": there.trainable_variables, "state": there.non_trainable_variables}
-    names = {kind: _unique_paths(variables) for kind, variables in kinds.items()}
+    names = {kind: naming.apart(v.path for v in variables) for kind, variables in kinds.items()}
 
     def function(parameters: Any, *args: Any, training: bool = False, return_state: bool = False, **kwargs: Any) -> Any:
         trainable, state = ([parameters[kind][name] for name in names[kind]] for kind in kinds)
@@ -86,13 +88,3 @@ def _built(model: Any) -> Any:
     if not model.built:
         raise ValueError(f"{model.name!r} isn't built, so it has no weights to hand over. Call it or build it first.")
     return model
-
-
-def _unique_paths(variables: list[Any]) -> list[str]:
-    """The paths of variables, with numbers behind those that another one has."""
-    counts: dict[str, int] = {}
-    names = []
-    for variable in variables:
-        number = counts[variable.path] = counts.get(variable.path, 0) + 1
-        names.append(variable.path if number == 1 else f"{variable.path}_{number}")
-    return names

@@ -58,28 +58,5 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
         return get(config)
 
 
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "LossScaleOptimizer",
-    "MultiOptimizer",
-    "Muon",
-    "Nadam",
-    "Optimizer",
-    "OptimizerMap",
-    "RMSprop",
-    "ScheduleFreeAdamW",
-    "deserialize",
-    "get",
-    "legacy",
-    "schedules",
-    "serialize",
-]
+_FUNCTIONS = (deserialize, get, serialize)
+__all__ = ["legacy", "schedules", *(value.__name__ for value in (*CLASSES, OptimizerMap, *_FUNCTIONS))]
