@@ -124,7 +124,7 @@ def test_it_trains_as_torch_does(kind: str) -> None:
     assert losses[-1] < losses[0]
     assert all(runner.loop.fallback is None and runner.loop._graphs for runner in model._runners.values())
     for (name, ours), theirs in zip(module.state_dict().items(), reference.state_dict().values(), strict=True):
-        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(ours.cpu().numpy(), theirs.numpy(), rtol=1e-5, atol=1e-6, err_msg=name)
     expected = reference.eval()(torch.from_numpy(X)).detach().numpy()
     np.testing.assert_allclose(model.predict(X, verbose=0), expected, rtol=1e-5, atol=1e-6)
     copied = copy.deepcopy(model)
@@ -237,8 +237,8 @@ def test_policies(policy: str) -> None:
     out = layer(X)
     assert str(out.dtype) == f"torch.{policy.removeprefix('mixed_')}"
     assert layer.module[0].weight.dtype == torch.float32
-    expected = layer.module.eval()(torch.from_numpy(X)).detach()
-    np.testing.assert_allclose(out.detach().float(), expected, atol=0.05)
+    expected = layer.module.eval()(torch.from_numpy(X).to(out.device)).detach().cpu()
+    np.testing.assert_allclose(out.detach().float().cpu(), expected, atol=0.05)
     model = _model(normalized(), dtype=policy)
     model.fit(X, Y, epochs=2, verbose=0)
     assert str(model.layers[0].weights[0].state.dtype) == "torch.float32"

@@ -101,7 +101,7 @@ class TorchModule(Part):
                 kind = device().partition(":")[0]
                 stack.enter_context(torch.autocast(kind, DTYPES[cast], cache_enabled=False))
             if _len_torch_dispatch_stack():
-                stack.enter_context(_without_onednn())
+                stack.enter_context(_recordable())
             return self.module(*args, **kwargs)
 
     def _put(self, values: list[torch.Tensor]) -> None:
@@ -110,14 +110,16 @@ class TorchModule(Part):
 
 
 @contextlib.contextmanager
-def _without_onednn() -> Iterator[None]:
-    """While a call is recorded: one of oneDNN's LSTM lacks what its gradient needs when it runs again (torch 2.13)."""
-    enabled = torch._C._get_mkldnn_enabled()  # the public way sets more and warns
+def _recordable() -> Iterator[None]:
+    """While a call is recorded: LSTMs of oneDNN and cuDNN lack what their gradients need when they run again (torch 2.13)."""
+    enabled = torch._C._get_mkldnn_enabled(), torch._C._get_cudnn_enabled()  # the public ways set more and warn
     torch._C._set_mkldnn_enabled(False)
+    torch._C._set_cudnn_enabled(False)
     try:
         yield
     finally:
-        torch._C._set_mkldnn_enabled(enabled)
+        torch._C._set_mkldnn_enabled(enabled[0])
+        torch._C._set_cudnn_enabled(enabled[1])
 
 
 def _tensors_of(module: torch.nn.Module) -> list[_Tensor]:
