@@ -173,6 +173,14 @@ _RUNTIMES = {
     "litert": "from ai_edge_litert.interpreter import Interpreter; s = Interpreter(path).get_signature_runner(); "
     "run = lambda: s(**{name: x})",
 }
+_LOADED = "import triceras; from triceras import interop; m = triceras.saving.load_model(path); "
+#: The same by the framework itself, with the model loaded from its file.
+_NATIVE = {
+    "torch, eager": "import torch; f = interop.torch_module(m); torch.set_grad_enabled(False); t = torch.from_numpy(x); "
+    "run = lambda: f(t)",
+    "jax.jit": "import jax; f, p = interop.jax_function(m); f = jax.jit(f); run = lambda: jax.block_until_ready(f(p, x))",
+    "tf.function": "import tensorflow as tf; f = interop.tf_module(m); t = tf.constant(x); run = lambda: f(t)",
+}
 _TIMED = """
 import sys, time, numpy as np
 path, name, x = sys.argv[1], sys.argv[2], np.load(sys.argv[3])
@@ -200,9 +208,12 @@ def latency() -> None:
         with tempfile.TemporaryDirectory() as folder:
             data = f"{folder}/x.npy"
             np.save(data, row.data(1, 8))
-            for kind, setup in _RUNTIMES.items():
-                path = f"{folder}/model{FORMATS[kind].suffix}"
-                model.export(path, format=kind)
+            model.save(f"{folder}/model.keras")
+            natively = {kind: _LOADED + setup for kind, setup in _NATIVE.items()}
+            for kind, setup in (_RUNTIMES | natively).items():
+                path = f"{folder}/model{FORMATS[kind].suffix if kind in FORMATS else '.keras'}"
+                if kind in FORMATS:
+                    model.export(path, format=kind)
                 program = _TIMED.format(setup=setup)
                 command = [sys.executable, "-c", program, path, model.input.name, data]
                 runs = [float(subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)) for _ in range(3)]

@@ -152,10 +152,10 @@ class JaxBackend(Backend):
         self, value: Any, dtype: str, trainable: bool, aggregation: str = "none", synchronization: str = "auto"
     ) -> jax.Array:
         # A copy: JAX may alias host memory, and a compiled step gives its inputs' memory away.
-        native = dtypes.numpy_dtype(self.canonical(dtype))
+        native, value = dtypes.numpy_dtype(self.canonical(dtype)), _host(value)
         if isinstance(value, jax.Array):
             return jnp.array(value, native)
-        return jax.device_put(np.array(_host(value), native))
+        return jax.device_put(np.array(value, native))
 
     def write_state(self, state: jax.Array, value: jax.Array) -> jax.Array:
         return value
