@@ -125,6 +125,24 @@ def test_sizes_that_must_be_equal_or_small(tmp_path: pathlib.Path) -> None:
         np.testing.assert_allclose(_numpy(got), wanted, rtol=1e-5, atol=1e-5, err_msg=kind)
 
 
+@pytest.mark.parametrize("kind", ["torch", "stablehlo", "onnx", "tf_saved_model", "litert"])
+def test_images_of_any_size(kind: str, tmp_path: pathlib.Path) -> None:
+    with backend_scope(SOURCES[len(kind) % 3]):
+        body = [layers.Conv2D(8, 3, strides=2, padding="same"), layers.SeparableConv2D(4, 3), layers.MaxPooling2D()]
+        more = [layers.AveragePooling2D(3, 2, "same"), layers.MaxPooling2D(2, 2, "same")]
+        if kind != "litert":  # which loses the number of channels on the way
+            more += [layers.Conv2DTranspose(4, 3, 2), layers.UpSampling2D()]
+        last = [layers.Conv2D(32, 3, padding="same"), layers.GlobalAveragePooling2D()]
+        model = Sequential([triceras.Input((None, None, 3), name="given"), *body, *more, *last])
+    model.export(tmp_path / "model", format=kind)
+    run = readers.READERS[kind](str(tmp_path / "model"))
+    for shape in ((1, 40, 53, 3), (3, 33, 48, 3)):
+        x = np.random.default_rng(1).normal(size=shape).astype("float32")
+        got = run({"given": x})
+        got = next(iter(got.values())) if isinstance(got, dict) else got
+        np.testing.assert_allclose(_numpy(got), ops.convert_to_numpy(model(x)), rtol=1e-5, atol=1e-5)
+
+
 # ---- faults ------------------------------------------------------------------------------------------------------------
 
 

@@ -55,8 +55,11 @@ def output_size(size: int | None, window: int | None, stride: int, dilation: int
     if size is None:
         return None
     if padding == "same":
-        return -(-size // stride)
-    return None if window is None else max((size - extent(window, dilation)) // stride + 1, 0)
+        return (size + stride - 1) // stride
+    if window is None:
+        return None
+    count = (size - extent(window, dilation)) // stride + 1
+    return max(count, 0) if isinstance(count, int) else count  # a symbol of a tracer's is taken to be large enough
 
 
 def window_pads(
@@ -67,7 +70,9 @@ def window_pads(
         return [(0, 0)] * len(window)
     pads = []
     for size, w, stride, d in zip(sizes, window, strides, dilation, strict=True):
-        total = max((-(-size // stride) - 1) * stride + extent(w, d) - size, 0)
+        total = ((size + stride - 1) // stride - 1) * stride + extent(w, d) - size
+        if extent(w, d) < stride:  # else it can't be negative, which symbols don't tell
+            total = max(total, 0)
         pads.append((total // 2, total - total // 2))
     return pads
 

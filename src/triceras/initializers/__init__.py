@@ -93,45 +93,6 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
     return lookup.deserialize(config, custom_objects, "initializer", TABLE)
 
 
-__all__ = [
-    "STFT",
-    "Constant",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Identity",
-    "IdentityInitializer",
-    "Initializer",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "Orthogonal",
-    "OrthogonalInitializer",
-    "RandomInitializer",
-    "RandomNormal",
-    "RandomUniform",
-    "STFTInitializer",
-    "TruncatedNormal",
-    "VarianceScaling",
-    "Zeros",
-    "constant",
-    "deserialize",
-    "get",
-    "glorot_normal",
-    "glorot_uniform",
-    "he_normal",
-    "he_uniform",
-    "identity",
-    "lecun_normal",
-    "lecun_uniform",
-    "ones",
-    "orthogonal",
-    "random_normal",
-    "random_uniform",
-    "serialize",
-    "stft",
-    "truncated_normal",
-    "variance_scaling",
-    "zeros",
-]
+_ONLY_STRINGS = ("normal", "one", "uniform", "zero")
+_OTHERS = ("RandomInitializer", "deserialize", "get", "serialize")
+__all__ = [*(name for name in TABLE if name not in _ONLY_STRINGS), *_OTHERS]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from triceras.core.shapes import known_size
+
 
 def _of_layer(where: str) -> str:
     return f"Layer {where!r}: " if where else ""
@@ -72,7 +74,7 @@ def least_sizes(
 
 def fits(shape: Any, least: tuple[tuple[int, int], ...]) -> bool:
     """Whether windows fit, as far as the sizes are known. Asked at every call: what backends do with nothing differs."""
-    return all((size := shape[axis]) is None or size >= needed for axis, needed in least)
+    return all((size := known_size(shape[axis])) is None or size >= needed for axis, needed in least)
 
 
 def window_shape(

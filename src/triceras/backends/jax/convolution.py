@@ -111,7 +111,9 @@ def _run(x: jax.Array, kernel: jax.Array, strides: Any, padding: str, data_forma
     channels_last = windows.channels_moved(x.shape, data_format)
     pads = windows.window_pads(channels_last[1:-1], kernel.shape[:-2], strides, dilation, padding)
     groups = channels_last[-1] // kernel.shape[-2]
-    if groups == 1 and _on_cpu() and _prefers_patches(kernel.shape):
+    if None in [known_size(pad) for pair in pads for pad in pair]:  # of symbols: JAX knows what "same" comes to
+        pads = "SAME"
+    elif groups == 1 and _on_cpu() and _prefers_patches(kernel.shape):
         return _restored(_narrow(_last(x, data_format), kernel, strides, tuple(pads), dilation), data_format)
     return lax.conv_general_dilated(
         x,
@@ -149,7 +151,7 @@ def _convolve_depthwise(
     x: jax.Array, kernel: jax.Array, strides: Any, padding: str, data_format: str, dilation_rate: Any
 ) -> jax.Array:
     strides, padding, dilation = windows.conv_arguments(x.ndim - 2, strides, padding, dilation_rate)
-    if _on_cpu() and math.prod(kernel.shape[:-2]) <= 49:
+    if _by_places(x, kernel.shape[:-2]):
         return _run_depthwise(x, kernel, strides, padding, data_format, dilation)
     grouped = kernel.reshape(*kernel.shape[:-2], 1, -1)
     return _run(x, grouped, strides, padding, data_format, dilation)
@@ -215,13 +217,13 @@ def _pool(x: jax.Array, pool_size: Any, strides: Any, padding: str, data_format:
     return window, strides, windows.window_pads(sizes, window, strides, ones, padding)
 
 
-def _by_places(window: Sequence[int]) -> bool:
-    """Whether pooling goes element by element of the window rather than by XLA's own.
+def _by_places(x: jax.Array, window: Sequence[int]) -> bool:
+    """Whether a window is gone through element by element rather than by XLA's own; with symbols for sizes it can't be.
 
     On 2 cores a maximum over 2x2 of (32, 28, 28, 32), with its gradient, takes XLA's own 8.7 ms and this 0.4; over 3x3 with
     strides of 2 11.7 and 1.4; a mean there 6.4 and 0.9.
     """
-    return _on_cpu() and math.prod(window) <= 49
+    return _on_cpu() and math.prod(window) <= 49 and None not in map(known_size, x.shape[1:])
 
 
 @functools.partial(jax.jit, static_argnums=(1, 2, 3, 4))
@@ -230,7 +232,7 @@ def _pool_max(x: jax.Array, pool_size: Any, strides: Any, padding: str, data_for
     floating = jnp.issubdtype(x.dtype, jnp.floating)
     lowest = False if x.dtype == bool else -jnp.inf if floating else jnp.iinfo(x.dtype).min
     lowest = np.asarray(lowest, x.dtype)
-    if _by_places(window):
+    if _by_places(x, window):
         padded = _padded(_last(x, data_format), pads, lowest)
         # Of equal values the first one has the gradient, as elsewhere.
         largest = functools.reduce(
@@ -245,15 +247,15 @@ def _pool_average(x: jax.Array, pool_size: Any, strides: Any, padding: str, data
     if x.dtype == jnp.float16:  # whose sums overflow where the mean doesn't
         return _pool_average(x.astype(jnp.float32), pool_size, strides, padding, data_format).astype(x.dtype)
     window, strides, pads = _pool(x, pool_size, strides, padding, data_format)
-    if _by_places(window):
+    if _by_places(x, window):
         places = _places(_padded(_last(x, data_format), pads), window, strides, (1,) * len(window))
         sums = _restored(functools.reduce(jnp.add, places), data_format)
     else:
         sums = _reduced(x, np.zeros((), x.dtype), lax.add, window, strides, pads, data_format)
     if all(pair == (0, 0) for pair in pads):
         return sums / math.prod(window)
-    inside = np.ones((1, *windows.channels_moved(x.shape, data_format)[1:-1], 1), x.dtype)
-    inside = inside if data_format == "channels_last" else np.moveaxis(inside, -1, 1)
+    inside = jnp.ones((1, *windows.channels_moved(x.shape, data_format)[1:-1], 1), x.dtype)
+    inside = inside if data_format == "channels_last" else jnp.moveaxis(inside, -1, 1)
     return sums / _reduced(inside, np.zeros((), x.dtype), lax.add, window, strides, pads, data_format)
 
 

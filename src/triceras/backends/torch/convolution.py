@@ -14,6 +14,7 @@ import torch.nn.functional as F
 
 from triceras.backends.torch.control import is_mapped
 from triceras.core import scopes, settings, windows
+from triceras.core.shapes import known_size
 
 _CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _CONV_TRANSPOSE = {1: F.conv_transpose1d, 2: F.conv_transpose2d, 3: F.conv_transpose3d}
@@ -40,8 +41,15 @@ def _flat(pads: Sequence[tuple[int, int]]) -> list[int]:
     return [size for pair in reversed(pads) for size in pair]
 
 
+def _are_free(x: torch.Tensor) -> bool:
+    """Whether the sizes of images aren't known, as in programs recorded for other runtimes: nothing may be chosen by them."""
+    return scopes.portable.get() is not None and None in map(known_size, x.shape[2:])
+
+
 def _split(x: torch.Tensor, pads: windows.Pads, value: float = 0.0) -> tuple[torch.Tensor, list[int]]:
-    """The part of the padding that kernels do themselves; the rest is done here."""
+    """The part of the padding that kernels do themselves; the rest is done here, and all where it depends on free sizes."""
+    if _are_free(x):
+        return F.pad(x, _flat(pads), value=value), [0] * len(pads)
     even = [min(pair) for pair in pads]
     rest = [(before - e, after - e) for (before, after), e in zip(pads, even, strict=True)]
     if all(pair == (0, 0) for pair in rest):
@@ -103,10 +111,10 @@ def _pooled(
     window = windows.per_axis(pool_size, rank, "pool_size")
     x = _second(x, data_format)
     pads = windows.window_pads(x.shape[2:], window, strides, ones, padding)
-    odd = [before != after for before, after in pads]
+    odd = [] if _are_free(x) else [before != after for before, after in pads]
     # Where one more place is padded after than before, rounding the number of windows up has the same effect without a
     # copy; with a stride of 1 it hasn't, and means over volumes refuse windows larger than what is padded so.
-    copied = any(o and s == 1 for o, s in zip(odd, strides, strict=True))
+    copied = not odd or any(o and s == 1 for o, s in zip(odd, strides, strict=True))
     if average and rank == 3:
         copied |= any(size + 2 * pair[0] < w for size, pair, w in zip(x.shape[2:], pads, window, strict=True))
     if not copied:
