@@ -143,6 +143,30 @@ def test_images_of_any_size(kind: str, tmp_path: pathlib.Path) -> None:
         np.testing.assert_allclose(_numpy(got), ops.convert_to_numpy(model(x)), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["torch", "stablehlo", "onnx", "litert"])
+@pytest.mark.parametrize("layer", ["ConvLSTM1D", "SimpleRNN", "GRU", "stacked"])
+def test_recurrences(layer: str, kind: str, tmp_path: pathlib.Path) -> None:
+    """The states may begin as one tensor, several layers may be stacked, sequences may be gone through from behind."""
+    with backend_scope(SOURCES[len(kind) % 3]):
+        shape = (None, 6, 3) if layer == "ConvLSTM1D" else (None, 3)
+        cells = [layers.LSTMCell(4), layers.GRUCell(3, reset_after=False)]
+        made = {
+            "ConvLSTM1D": lambda: layers.ConvLSTM1D(4, 3, return_sequences=True),
+            "stacked": lambda: layers.RNN(cells, go_backwards=True, return_sequences=True),
+        }
+        inner = made.get(layer, lambda: getattr(layers, layer)(4, go_backwards=True, return_state=True))()
+        inputs = triceras.Input(shape, name="given")
+        model = triceras.Model(inputs, inner(inputs))
+    model.export(tmp_path / "model", format=kind)
+    run = readers.READERS[kind](str(tmp_path / "model"))
+    for rows, length in ((1, 4), (3, 7)):
+        x = np.random.default_rng(1).normal(size=(rows, length, *shape[1:])).astype("float32")
+        got, wanted = run({"given": x}), triceras.tree.flatten(model(x))
+        found = [got[key] for key in sorted(got)] if isinstance(got, dict) else triceras.tree.flatten(got)
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(_numpy(a), ops.convert_to_numpy(b), rtol=1e-5, atol=1e-5)
+
+
 # ---- faults ------------------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,8 @@ def scan(f: Callable[[Any, Any], Any], carry: Any, xs: Any, reverse: bool) -> An
         reverse: whether from the end.
     """
     elements = [x.flip(0) if reverse else x for x in tree.flatten(xs)]
-    start = tree.flatten(carry) or [torch.zeros(())]  # the operator wants something to carry
+    # The operator wants something to carry, and a tensor that is carried twice would be one to it.
+    start = [x.clone() for x in tree.flatten(carry)] or [torch.zeros(())]
     structure: list[Any] = []
 
     def step(*flat: torch.Tensor) -> list[torch.Tensor]:
