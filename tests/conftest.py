@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
+import sys
 from collections.abc import Iterator
 
 from tests import compiled
@@ -21,9 +24,28 @@ import pytest
 
 from triceras.backends import registry
 
+#: With more memory than this a process of tests drops what it has compiled.
+_KEPT_BYTES = 4 * 10**9
+
 
 @pytest.fixture(params=registry.available_backends())
 def backend(request: pytest.FixtureRequest) -> Iterator[registry.Backend]:
     """Each installed backend in turn, active during the test."""
     with registry.backend_scope(request.param) as current:
         yield current
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_are_dropped() -> Iterator[None]:
+    """A module of tests ends with the memory of compiled programs given back, where there is much: they stay for good else."""
+    yield
+    jax = sys.modules.get("jax")
+    if jax is not None and os.path.exists("/proc/self/statm") and _resident_bytes() > _KEPT_BYTES:
+        jax.clear_caches()
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
