@@ -25,7 +25,7 @@ import pytest
 from triceras.backends import registry
 
 #: With more memory than this a process of tests drops what it has compiled.
-_KEPT_BYTES = 4 * 10**9
+_KEPT_BYTES = 6 * 10**9
 
 
 @pytest.fixture(params=registry.available_backends())
