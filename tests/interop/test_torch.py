@@ -138,14 +138,14 @@ def test_torch_compile(module: Any) -> None:
         torch.testing.assert_close(value.grad, again.grad)
 
 
-@pytest.mark.parametrize("kind", ["list", "dict"])
+@pytest.mark.parametrize("kind", ["list", "tuple", "dict"])
 def test_torch_compile_with_structures(kind: str) -> None:
     with backend_scope("torch"):
         a, b = triceras.Input((4,), name="a"), triceras.Input((4,), name="b")
         outputs = {"sum": layers.Dense(2)(a + b), "first": layers.Dense(3)(a)}
         model = triceras.Model({"a": a, "b": b} if kind == "dict" else [a, b], outputs)
     data = {"a": GIVEN, "b": torch.ones(6, 4, device=GIVEN.device)}
-    given = data if kind == "dict" else list(data.values())
+    given = data if kind == "dict" else {"list": list, "tuple": tuple}[kind](data.values())
     outer = torch.nn.Sequential(model)
     got, wanted = torch.compile(outer, backend="aot_eager", fullgraph=True)(given), model(given)
     assert list(got) == list(wanted)

@@ -68,7 +68,8 @@ class Endpoint:
     def first_that_works(self, record: Callable[[Any], Any], ways: Sequence[Any]) -> Any:
         """The result of recording in the first way that raises nothing; the first error where all do."""
         first: Exception | None = None
-        for way in ways if any(one.unknown_axes != (0,)[: len(one.unknown_axes)] for one in self.inputs) else ways[:1]:
+        differs = any(axis for one in self.inputs for axis in one.unknown_axes)  # by more than the number of rows
+        for way in ways if differs else ways[:1]:
             try:
                 return record(way)
             except Exception as error:  # noqa: BLE001 - frameworks raise what they like; the first one is raised below
@@ -77,15 +78,15 @@ class Endpoint:
         raise self.failure(first) from first
 
     @contextlib.contextmanager
-    def recording(self, named: Callable[[str], Any], portable: str | None = "") -> Iterator[None]:
+    def recording(self, named: Callable[[str], Any], portable: bool = True) -> Iterator[None]:
         """The scope in which a framework records the function: for inference, each layer in a scope of its own.
 
         Args:
             named: a context manager in which the framework notes a layer's path with what it records.
-            portable: the format, where its runtimes have no kernels of ours; this endpoint's by default.
+            portable: whether the format's runtimes have no kernels of ours.
         """
         layers = {id(layer): layer for top in self.layers for layer in top._flatten_layers()}
-        portability = scopes.PortableScope(self.format if portable == "" else portable)
+        portability = scopes.PortableScope(self.format if portable else None)
         with registry.use(self.backend), self.backend.no_grad(), portability, contextlib.ExitStack() as stack:
             for layer in layers.values():
                 stack.enter_context(_in_scope(layer, named))

@@ -10,13 +10,9 @@ import tensorflow as tf
 
 from triceras.core.errors import ExportError
 from triceras.export import tf_saved_model
-from triceras.export.endpoint import Endpoint
 from triceras.saving import atomic
 
-
-def function(endpoint: Endpoint) -> Any:
-    """The endpoint as a ``tf.function`` of operations that LiteRT knows."""
-    return tf_saved_model.function(endpoint, portable="litert")
+function = tf_saved_model.function
 
 
 def write(archive: Any, path: pathlib.Path, enable_select_tf_ops: bool = False, **options: Any) -> None:

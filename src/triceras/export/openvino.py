@@ -30,6 +30,6 @@ def write(archive: Any, path: pathlib.Path, **options: Any) -> None:
             files = [str(folder / f"model{suffix}") for suffix in (".onnx", ".xml", ".bin")]
             result = subprocess.run([sys.executable, "-c", _CONVERT, *files], capture_output=True, text=True)
             if result.returncode:
-                raise endpoint.failure(RuntimeError(result.stderr.strip().splitlines()[-1]))
+                raise endpoint.failure(RuntimeError((result.stderr.strip().splitlines() or ["no message"])[-1]))
             for suffix in (".bin", ".xml"):  # what names the other comes last
                 atomic.write(target.with_suffix(suffix), iter([(folder / f"model{suffix}").read_bytes()]))

@@ -13,7 +13,7 @@ from triceras.export.endpoint import Endpoint
 from triceras.export.writing import replaced_folder
 
 
-def function(endpoint: Endpoint, portable: str | None = None) -> Any:
+def function(endpoint: Endpoint) -> Any:
     """The endpoint as a ``tf.function`` with a signature."""
     if endpoint.signature is None:  # a function of TensorFlow's that brings its own
         found = endpoint.function.get_concrete_function()
@@ -21,7 +21,7 @@ def function(endpoint: Endpoint, portable: str | None = None) -> Any:
         return endpoint.function
 
     def call(*args: Any) -> Any:
-        with endpoint.recording(tf.name_scope, portable):
+        with endpoint.recording(tf.name_scope, portable=endpoint.format != "tf_saved_model"):
             return _named(endpoint.function(*args))
 
     specs = tree.map_structure(lambda one: tf.TensorSpec(one.shape, DTYPES[one.dtype], one.name), endpoint.signature)

@@ -14,10 +14,7 @@ from triceras.export import tf_saved_model
 from triceras.export.endpoint import Endpoint
 from triceras.export.writing import replaced_folder
 
-
-def function(endpoint: Endpoint) -> Any:
-    """The endpoint as a ``tf.function`` with a signature."""
-    return tf_saved_model.function(endpoint, portable="tfjs")
+function = tf_saved_model.function
 
 
 def write(archive: Any, path: pathlib.Path, converter: str = "tensorflowjs_converter", **options: Any) -> None:

@@ -28,14 +28,14 @@ _LIBRARY.define("call(int layer, Tensor[] state, Tensor[] inputs, str form, bool
 def call_in_graph(layer: Any, *args: Any, **kwargs: Any) -> Any:
     """``layer(*args, **kwargs)``, for dynamo to read."""
     training = kwargs.pop("training", None)
-    form = _form(args if len(args) != 1 else args[0])
+    form = _form(args[0]) if len(args) == 1 else _form(args) and "arguments"
     if kwargs or not form:  # eagerly
         eager: Any = torch._dynamo.disable(type(layer)._origin.__call__)
         return eager(layer, *args, training=training, **kwargs)
     flat = list(args) if len(args) != 1 else _parts(args[0])
     number = layer._self_number
     training = layer.training if training is None else training
-    found = torch.ops.triceras.call(number, layer.native_state(), flat, form if len(args) == 1 else "tuple", training)
+    found = torch.ops.triceras.call(number, layer.native_state(), flat, form, training)
     return _formed(found, _FORMS[number])
 
 
@@ -43,6 +43,8 @@ def _form(x: Any) -> str:
     """What a flat structure of tensors is: ``"tensor"``, ``"list"``, ``"tuple"``, keys behind ``"dict"``; else nothing."""
     if isinstance(x, torch.Tensor):
         return "tensor"
+    if not isinstance(x, list | tuple | dict):
+        return ""
     if not all(isinstance(part, torch.Tensor) for part in (x.values() if isinstance(x, dict) else x)):
         return ""
     return "\n".join(["dict", *x]) if isinstance(x, dict) else "list" if isinstance(x, list) else "tuple"
@@ -82,7 +84,7 @@ def _call(number: int, state: list[Any], inputs: list[Any], form: str, training:
     trainable, other = (
         [given[id(v.state)] for v in vs] for vs in (layer.trainable_variables, layer.non_trainable_variables)
     )
-    arguments = tuple(inputs) if form == "tuple" else (_formed(inputs, form),)
+    arguments = tuple(inputs) if form == "arguments" else (_formed(inputs, form),)
     with _constants_allowed([*state, *inputs]):
         outputs, after = layer.stateless_call(trainable, other, *arguments, training=training)
     for old, new in zip(other, after, strict=True):
