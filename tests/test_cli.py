@@ -325,6 +325,26 @@ def test_trusted_files(there: pathlib.Path, capsys: pytest.CaptureFixture[str]) 
         assert main(["convert", "code.keras", "-o", "code.weights.h5", "--trust"]) == 0
 
 
+def test_modules_that_register_classes(there: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["import triceras", "@triceras.saving.register_keras_serializable('command')"]
+    lines += ["class Doubles(triceras.layers.Layer):", "    def call(self, x):", "        return x * 2"]
+    (there / "doubling.py").write_text("\n".join(lines))
+    make = "import doubling as d, triceras as t; t.Sequential([t.Input((4,)), d.Doubles()]).save('doubles.keras')"
+    command = [sys.executable, "-c", "import sys; from triceras.cli import main; sys.path.remove(''); sys.exit(main())"]
+    environment = os.environ | {"TRICERAS_BACKEND": "numpy"}
+    subprocess.run([sys.executable, "-c", make], env=environment, check=True)
+    arguments = ["predict", "doubles.keras", "x.csv"]
+    found = subprocess.run(
+        [*command, *arguments, "--import", "doubling"], env=environment, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith("[2.0, 4.0, 6.0, 8.0]\n")
+    assert main([*arguments, "--backend", "numpy"]) == 2
+    assert "Doubles" in capsys.readouterr().err
+    assert main([*arguments, "--import", "nowhere.to_be_found"]) == 2
+    assert capsys.readouterr().err == "triceras predict: No module named 'nowhere'\n"
+
+
 # ---- predict -----------------------------------------------------------------------------------------------------------
 
 ROWS = np.loadtxt(TABLE.splitlines(), delimiter=",")

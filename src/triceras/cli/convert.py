@@ -5,12 +5,15 @@ examples:
   triceras convert model.keras -o model.tflite
   triceras convert old.h5 -o new.keras
   triceras convert model.keras --to tf_saved_model -o served/1
+  triceras convert model.keras -o model.onnx --import project.layers
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import pathlib
+import sys
 from typing import Any
 
 from triceras.backends import registry
@@ -24,6 +27,13 @@ _SUFFIXES |= {kind: found.suffix for kind, found in FORMATS.items()}
 MODEL: dict[str, dict[str, Any]] = {
     "model": {"type": pathlib.Path, "help": "a .keras or .h5 file of any Keras, or an Orbax checkpoint"},
     "--backend": {"metavar": "NAME", "help": "the backend to load it on"},
+    "--import": {
+        "action": "append",
+        "default": [],
+        "metavar": "MODULE",
+        "dest": "modules",
+        "help": "import a module, as 'project.layers', that registers classes of the model's; may be given several times",
+    },
     "--trust": {"action": "store_true", "help": "run code in the file; only if you trust who made it"},
 }
 _KNOWN = f"one of {', '.join(_SUFFIXES)}; by default what OUT ends in"
@@ -37,6 +47,10 @@ def load(given: argparse.Namespace, backend: str | None = None, compile: bool = 
     """The model that a command was given; on the active backend unless the command or its arguments name one."""
     if not given.model.exists():  # said before a framework is loaded
         raise FileNotFoundError(f"There is no file {given.model}.")
+    if given.modules and "" not in sys.path:
+        sys.path.insert(0, "")  # the current folder, as Python itself has it and an installed command doesn't
+    for name in given.modules:
+        importlib.import_module(name)
     with registry.backend_scope(given.backend or backend or registry.active()):
         return load_model(given.model, compile=compile, safe_mode=not given.trust)
 
