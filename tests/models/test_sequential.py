@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -104,6 +106,31 @@ def test_trainable_reaches_all_layers(backend: Backend) -> None:
     assert (len(model.trainable_weights), len(model.non_trainable_weights)) == (0, 6)
     model.layers[0].trainable = True
     assert len(model.trainable_weights) == 2
+
+
+@pytest.mark.parametrize(
+    "packed", [lambda x: [x], lambda x: (x,), lambda x: {"given": x}, lambda x: {"given": x, "more": x}]
+)
+def test_the_input_alone_in_a_list_or_by_name(backend: Backend, packed: Any) -> None:
+    model = triceras.Sequential([triceras.Input((3,), name="given"), layers.Dense(2)])
+    wanted = np.asarray(model.predict(X, verbose=0))
+    tensor = ops.convert_to_tensor(X)
+    assert wanted.shape == (4, 2)
+    for got in (model.predict(packed(X), verbose=0), model(packed(tensor)), model(packed(X))):
+        np.testing.assert_array_equal(ops.convert_to_numpy(got), wanted)
+    symbol = triceras.Input((3,))
+    outer = triceras.Model(symbol, model(packed(symbol)))
+    np.testing.assert_allclose(outer.predict(X, verbose=0), wanted, rtol=1e-6)
+    if backend.name != "numpy":
+        model.compile("sgd", "mse")
+        model.fit(packed(X), np.zeros((4, 2)), epochs=2, verbose=0)
+        assert np.abs(model.predict(X, verbose=0)).sum() < np.abs(wanted).sum()
+
+
+def test_inputs_of_other_names(backend: Backend) -> None:
+    model = triceras.Sequential([triceras.Input((3,), name="given"), layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"misses the input 'given'. Received inputs named \['other'\]"):
+        model({"other": X})
 
 
 def test_weights_that_do_not_fit(backend: Backend) -> None:

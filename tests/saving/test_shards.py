@@ -133,7 +133,7 @@ def test_every_backend(name: str, tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("size", [0, -1, float("nan"), "1GB", True])
 def test_sizes_that_are_none(size: Any) -> None:
-    with pytest.raises(ValueError, match="max_shard_size is a positive number of gigabytes, received"):
+    with pytest.raises(ValueError, match="Shards need max_shard_size, a positive number of gigabytes, received"):
         limit_of(size)
 
 
@@ -161,7 +161,10 @@ def test_a_variable_larger_than_a_shard_writes_nothing(tmp_path: pathlib.Path) -
             ):
                 made().save_weights(tmp_path / f"m{ending}", max_shard_size=200 / GIGABYTE)
             if ending.endswith("json"):
-                with pytest.raises(ValueError, match="max_shard_size is a positive number of gigabytes, received None"):
+                with pytest.raises(
+                    ValueError,
+                    match="Shards need max_shard_size, a positive number of gigabytes, received None",
+                ):
                     made().save_weights(tmp_path / f"m{ending}")
     assert list(tmp_path.iterdir()) == []
     assert in_shards([], 1, str) == [[]]

@@ -7,6 +7,7 @@ from typing import Any
 
 from triceras import dtype_policies
 from triceras.core import objects
+from triceras.core.masks import set_mask
 from triceras.graph.symbol import KerasTensor
 from triceras.layers.core.input_layer import InputLayer
 from triceras.layers.inner_call import call_inside
@@ -102,20 +103,32 @@ class Sequential(Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        x = self._alone(inputs)
         if mask is not None:
-            from triceras.core.masks import set_mask
-
-            set_mask(inputs, mask)
-        x = inputs
+            set_mask(x, mask)
         for layer in self._chain:
             x = call_inside(layer, x)
         return x
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        x = KerasTensor(inputs.shape, inputs.dtype, record_history=False)
+        x = self._alone(inputs)
+        x = KerasTensor(x.shape, x.dtype, record_history=False)
         for layer in self._chain:
             x = layer(x)
         return KerasTensor(x.shape, x.dtype)
+
+    def _alone(self, inputs: Any) -> Any:
+        """The input itself, which may come alone in a list, or in a dictionary under its name."""
+        if isinstance(inputs, list | tuple) and len(inputs) == 1:
+            return inputs[0]
+        if isinstance(inputs, dict):
+            name = self.input.name
+            if name not in inputs:
+                raise ValueError(
+                    f"Model {self.name!r} misses the input {name!r}. Received inputs named {sorted(inputs)}."
+                )
+            return inputs[name]
+        return inputs
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.compute_output_spec(KerasTensor(input_shape, self.compute_dtype)).shape

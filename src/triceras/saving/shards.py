@@ -41,7 +41,7 @@ def limit_of(max_shard_size: Any) -> int:
         ValueError: it isn't a positive number.
     """
     if isinstance(max_shard_size, bool) or not isinstance(max_shard_size, int | float) or not max_shard_size > 0:
-        raise ValueError(f"max_shard_size is a positive number of gigabytes, received {max_shard_size!r}.")
+        raise ValueError(f"Shards need max_shard_size, a positive number of gigabytes, received {max_shard_size!r}.")
     return int(max_shard_size * GIGABYTE)
 
 
