@@ -174,10 +174,11 @@ def _attempt(function: Callable[[pathlib.Path], Any], path: pathlib.Path) -> Any
 
 
 def jobs(k: Any, job: str) -> Iterator[Job]:
-    """Those of one kind; names are counted anew for each."""
+    """Those of one kind; names are counted and weights drawn anew for each."""
     kind, _, backend = job.partition(":")
     for key, write, read in JOBS[kind](k, backend):
         k.utils.clear_session(free_memory=False)
+        k.utils.set_random_seed(0)
         yield key, write, read
 
 

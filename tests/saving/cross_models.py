@@ -208,9 +208,9 @@ def _calls(k: Any) -> Any:
 
 def _nested(k: Any) -> Any:
     x = k.Input((4,))
-    inner = k.Sequential([graph(k, 4), k.layers.Dense(3), stack(k, 3)], name="inner")
-    pair = k.Input((3,))
-    head = k.Model(pair, [k.layers.Dense(2)(pair), k.layers.Dense(3)(pair)], name="head")
+    inner = k.Sequential([graph(k, 4), k.layers.Dense(8), stack(k, 8)], name="inner")
+    pair = k.Input((8,))
+    head = k.Model(pair, [k.layers.Dense(2)(pair), k.layers.Dense(8)(pair)], name="head")
     first, second = head(inner(x))
     return k.Model(x, [first, head(second)[0]]), A
 
