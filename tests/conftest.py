@@ -23,6 +23,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 import pytest
 
 from triceras.backends import registry
+from triceras.random.seed import set_random_seed
 
 #: With more memory than this a process of tests drops what it has compiled.
 _KEPT_BYTES = 6 * 10**9
@@ -38,6 +39,12 @@ def backend(request: pytest.FixtureRequest) -> Iterator[registry.Backend]:
 def _resident_bytes() -> int:
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Weights and draws are the same in each run, whatever ran before."""
+    set_random_seed(0)
 
 
 def pytest_collection_finish() -> None:
