@@ -127,6 +127,27 @@ def test_the_input_alone_in_a_list_or_by_name(backend: Backend, packed: Any) -> 
         assert np.abs(model.predict(X, verbose=0)).sum() < np.abs(wanted).sum()
 
 
+@pytest.mark.parametrize("declared, given", [((1,), (4,)), ((3,), (4, 3, 1)), ((2, 1), (4, 2)), ((3,), (4, 3))])
+def test_a_last_axis_of_one_more_or_less(backend: Backend, declared: tuple[int], given: tuple[int]) -> None:
+    x = np.arange(np.prod(given), dtype="float32").reshape(given)
+    whole = x.reshape((4, *declared))
+    model = triceras.Sequential([triceras.Input(declared), layers.Rescaling(2.0), layers.Dense(1)])
+    wanted = model.predict(whole, verbose=0)
+    assert wanted.shape == (4, *declared[:-1], 1)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), wanted)
+    np.testing.assert_allclose(ops.convert_to_numpy(model(x)), wanted, rtol=1e-6)
+    symbol = triceras.Input(given[1:])
+    np.testing.assert_allclose(triceras.Model(symbol, model(symbol)).predict(x, verbose=0), wanted, rtol=1e-6)
+    if backend.name != "numpy":
+        model.compile("sgd", "mse")
+        losses = [
+            model.train_on_batch(x, wanted),
+            model.test_on_batch(whole, wanted),
+            model.evaluate(x, wanted, verbose=0),
+        ]
+        np.testing.assert_allclose(losses, 0, atol=1e-9)
+
+
 def test_inputs_of_other_names(backend: Backend) -> None:
     model = triceras.Sequential([triceras.Input((3,), name="given"), layers.Dense(2)])
     with pytest.raises(ValueError, match=r"misses the input 'given'. Received inputs named \['other'\]"):

@@ -105,21 +105,15 @@ class Functional(Function, Model):
         Raises:
             ValueError: inputs are missing, too many, or of another shape.
         """
-        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
-            missing = [name for name in self.input_names if name not in inputs]
+        if isinstance(inputs, dict):
+            is_named = isinstance(self._inputs_struct, dict)
+            keys = self._inputs_struct if is_named else self.input_names
+            missing = sorted({*keys} - inputs.keys())
             if missing:
                 raise ValueError(
                     f"Model {self.name!r} misses the inputs {missing}. Received inputs named {sorted(inputs)}."
                 )
-            leaves = [inputs[name] for name in self.input_names]
-        elif isinstance(inputs, dict):
-            known = {key: inputs[key] for key in self._inputs_struct if key in inputs}
-            missing = sorted(set(self._inputs_struct) - set(known))
-            if missing:
-                raise ValueError(
-                    f"Model {self.name!r} misses the inputs {missing}. Received inputs named {sorted(inputs)}."
-                )
-            leaves = tree.flatten(known)
+            leaves = tree.flatten({key: inputs[key] for key in keys} if is_named else [inputs[key] for key in keys])
         else:
             leaves = tree.flatten(inputs)
         if len(leaves) != len(self._inputs):
@@ -131,12 +125,8 @@ class Functional(Function, Model):
             if getattr(expected, "_optional", False):
                 return None
             raise ValueError(f"The input {expected.name!r} of model {self.name!r} isn't optional, received None.")
-        rank, wanted = len(x.shape), len(expected.shape)
-        if rank != wanted:
-            if rank == wanted - 1 and expected.shape[-1] == 1:
-                return ops.expand_dims(x, -1)
-            if rank == wanted + 1 and x.shape[-1] == 1:
-                return ops.squeeze(x, -1)
+        x = of_rank(x, expected.shape)
+        if len(x.shape) != len(expected.shape):
             raise self._misfit(x, expected)
         for size, want in zip(x.shape[1:], expected.shape[1:], strict=True):
             if want is not None and size is not None and size != want:
@@ -156,6 +146,14 @@ class Functional(Function, Model):
 
     def get_build_config(self) -> dict[str, Any] | None:
         return {"input_shape": None}
+
+
+def of_rank(x: Any, shape: tuple[int | None, ...]) -> Any:
+    """A tensor with a last axis of size 1 more or less, where that gives it the rank of a shape."""
+    more = len(shape) - len(x.shape)
+    if more == 1 and shape[-1] == 1:
+        return ops.expand_dims(x, -1)
+    return ops.squeeze(x, -1) if more == -1 and x.shape[-1] == 1 else x
 
 
 def _call(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

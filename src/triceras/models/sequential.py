@@ -12,6 +12,7 @@ from triceras.graph.symbol import KerasTensor
 from triceras.layers.core.input_layer import InputLayer
 from triceras.layers.inner_call import call_inside
 from triceras.layers.layer import Layer
+from triceras.models.functional import of_rank
 from triceras.models.model import Model
 
 
@@ -103,7 +104,7 @@ class Sequential(Model):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        x = self._alone(inputs)
+        x = self._matched(inputs)
         if mask is not None:
             set_mask(x, mask)
         for layer in self._chain:
@@ -111,24 +112,23 @@ class Sequential(Model):
         return x
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        x = self._alone(inputs)
-        x = KerasTensor(x.shape, x.dtype, record_history=False)
+        given = self._matched(inputs)
+        x = KerasTensor(given.shape, given.dtype, record_history=False)
         for layer in self._chain:
             x = layer(x)
         return KerasTensor(x.shape, x.dtype)
 
-    def _alone(self, inputs: Any) -> Any:
-        """The input itself, which may come alone in a list, or in a dictionary under its name."""
-        if isinstance(inputs, list | tuple) and len(inputs) == 1:
-            return inputs[0]
+    def _matched(self, inputs: Any) -> Any:
+        """The input, which may come alone in a list or in a dictionary under its name, of the rank that was declared."""
         if isinstance(inputs, dict):
-            name = self.input.name
-            if name not in inputs:
+            if self.input.name not in inputs:
                 raise ValueError(
-                    f"Model {self.name!r} misses the input {name!r}. Received inputs named {sorted(inputs)}."
+                    f"Model {self.name!r} misses the input {self.input.name!r}. Received inputs named {sorted(inputs)}."
                 )
-            return inputs[name]
-        return inputs
+            inputs = inputs[self.input.name]
+        elif isinstance(inputs, list | tuple) and len(inputs) == 1:
+            inputs = inputs[0]
+        return inputs if self._symbols is None or not hasattr(inputs, "shape") else of_rank(inputs, self.input_shape)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         return self.compute_output_spec(KerasTensor(input_shape, self.compute_dtype)).shape
