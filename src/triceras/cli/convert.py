@@ -23,17 +23,12 @@ from triceras.saving import load_model
 #: What a model can become -> what its name ends in; the name of a folder has no ending.
 _SUFFIXES = {"keras": ".keras", "weights.h5": ".weights.h5", "h5": ".h5", "safetensors": ".safetensors"}
 _SUFFIXES |= {kind: found.suffix for kind, found in FORMATS.items()}
+_IMPORTED = "import a module, as 'project.layers', that registers the model's own classes; may be given several times"
 #: The arguments of commands that take a model.
 MODEL: dict[str, dict[str, Any]] = {
     "model": {"type": pathlib.Path, "help": "a .keras or .h5 file of any Keras, or an Orbax checkpoint"},
     "--backend": {"metavar": "NAME", "help": "the backend to load it on"},
-    "--import": {
-        "action": "append",
-        "default": [],
-        "metavar": "MODULE",
-        "dest": "modules",
-        "help": "import a module, as 'project.layers', that registers classes of the model's; may be given several times",
-    },
+    "--import": {"action": "append", "default": [], "dest": "modules", "metavar": "MODULE", "help": _IMPORTED},
     "--trust": {"action": "store_true", "help": "run code in the file; only if you trust who made it"},
 }
 _KNOWN = f"one of {', '.join(_SUFFIXES)}; by default what OUT ends in"

@@ -10,11 +10,11 @@ from typing import Any
 
 from triceras.backends import registry
 from triceras.backends.base import StepLoop, why
+from triceras.state.variable import Variable
 from triceras.training.data.batches import Layout, pack_x_y_sample_weight
-from triceras.training.step import STEPS, state_of
+from triceras.training.step import STEPS, StateChangeError, groups_of
 
 _OWN_CODE = str(pathlib.Path(__file__).parents[1])
-_METHODS = {"train": "train_step", "test": "test_step", "predict": "predict_step"}
 
 
 class Runner:
@@ -35,6 +35,11 @@ class Runner:
 class Runners(dict[Any, "Runner"]):
     """The compiled steps of a model; a copy of the model has none and compiles its own."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        #: The variables that predictions were seen to change.
+        self.carried: dict[Variable, None] = {}
+
     def __reduce__(self) -> Any:
         return Runners, ()
 
@@ -43,18 +48,26 @@ class PureRunner(Runner):
     """The pure step; one that can't be compiled since it looks at its values runs eagerly from then on."""
 
     def __init__(self, model: Any, kind: str, layout: Layout) -> None:
-        self._model = model
-        self._parts = STEPS[kind](model, layout)
-        backend = model.backend
-        self.loop: StepLoop = (
-            backend.eager_loop(*self._parts)
-            if model.run_eagerly
-            else backend.step_loop(*self._parts, jit=model.compiles(kind))
-        )
+        self._model, self._kind, self._layout = model, kind, layout
+        self._start()
         self.batches_many = kind != "predict" and not model.logs_are_custom
 
+    def _start(self) -> None:
+        model, kind = self._model, self._kind
+        known = [model._runners.carried] if kind == "predict" else []
+        self._parts = STEPS[kind](model, self._layout, *known)
+        self.loop: StepLoop = (
+            model.backend.eager_loop(*self._parts)
+            if model.run_eagerly
+            else model.backend.step_loop(*self._parts, jit=model.compiles(kind))
+        )
+
     def run(self, batch: list[Any]) -> Any:
-        return self._call("run", batch)
+        try:
+            return self._call("run", batch)
+        except StateChangeError:  # which is known from now on
+            self._start()
+            return self._call("run", batch)
 
     def run_many(self, data: list[Any], index: Any, start: int, stop: int) -> None:
         self._call("run_many", data, index, start, stop)
@@ -101,7 +114,7 @@ class OwnStepRunner(Runner):
     def __init__(self, model: Any, kind: str, layout: Layout) -> None:
         self.model = model
         self.kind = kind
-        method = getattr(model, _METHODS[kind])
+        method = getattr(model, f"{kind}_step")
         backend = model.backend
         wanted = model.compiles(kind)
         if backend.functional_steps:
@@ -117,7 +130,7 @@ class OwnStepRunner(Runner):
 
             self._plain = plain
             self._step = self._plain if wanted is False else backend.stateful_step(self._plain, jit=wanted)
-            self._run = self._run_stateful
+            self._run = self._call
 
     def run(self, batch: list[Any]) -> Any:
         return self._run(batch)
@@ -129,24 +142,12 @@ class OwnStepRunner(Runner):
         except Exception as error:
             if self._step is self._plain or not self.model.backend.refuses(error):
                 raise
-            warn_of_fallback(self.model, f"{_METHODS[self.kind]}()", error)
+            warn_of_fallback(self.model, f"{self.kind}_step()", error)
         self._step = self._plain
         return self._step(*args)
 
-    def _run_stateful(self, batch: list[Any]) -> Any:
-        return self._call(batch)
-
-    def _groups(self) -> list[Any]:
-        _, _, optimizer, metrics = state_of(self.model)
-        trainable, other = self.model.trainable_variables, self.model.non_trainable_variables
-        return {
-            "train": [trainable, other, optimizer, metrics],
-            "test": [trainable, other, metrics],
-            "predict": [trainable, other],
-        }[self.kind]
-
     def _run_functional(self, batch: list[Any]) -> Any:
-        groups = self._groups()
+        groups = groups_of(self.model, self.kind)
         state = tuple([v.stored_value for v in group] for group in groups)
         output, new_state = self._call(state, batch)
         for group, values in zip(groups, new_state, strict=True):
@@ -162,4 +163,4 @@ def _data(layout: Layout, batch: list[Any]) -> Any:
 def make_runner(model: Any, kind: str, layout: Layout) -> Runner:
     """The runner for a kind of step: the user's own where the model's class overrides it."""
     with registry.use(model.backend):
-        return (OwnStepRunner if model.overrides(_METHODS[kind]) else PureRunner)(model, kind, layout)
+        return (OwnStepRunner if model.overrides(f"{kind}_step") else PureRunner)(model, kind, layout)

@@ -20,6 +20,10 @@ from triceras.training.observer import watching
 Step = Callable[[list[Any], list[Any], list[Any]], tuple[list[Any], Any]]
 
 
+class StateChangeError(Exception):
+    """A step changes variables that it was made to read only."""
+
+
 def trained_variables(model: Any) -> list[Variable]:
     """The variables that gradients change: the trainable ones, but for integers, which have none."""
     return [v for v in model.trainable_variables if v.stored_dtype in (*dtypes.FLOATS, *dtypes.COMPLEX)]
@@ -33,6 +37,13 @@ def state_of(model: Any) -> tuple[list[Variable], list[Variable], list[Variable]
     other = [*untrained, *model.non_trainable_variables, global_seed_generator().state]
     optimizer = model.optimizer.variables if getattr(model, "optimizer", None) is not None else []
     return trained, other, list(optimizer), model.metrics_variables
+
+
+def groups_of(model: Any, kind: str) -> list[list[Variable]]:
+    """The variables of a model in the lists that a functional step of a kind takes and returns."""
+    _, _, optimizer, metrics = state_of(model)
+    more = {"train": [optimizer, metrics], "test": [metrics], "predict": []}[kind]
+    return [model.trainable_variables, model.non_trainable_variables, *more]
 
 
 def train_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Variable]]:
@@ -108,17 +119,30 @@ def test_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Va
     return step, variables, trainable
 
 
-def predict_step(model: Any, layout: Layout) -> tuple[Step, list[Variable], list[Variable]]:
-    """Forward; nothing changes."""
+def predict_step(
+    model: Any, layout: Layout, carried: dict[Variable, None] | None = None
+) -> tuple[Step, list[Variable], list[Variable]]:
+    """Forward; what layers keep from call to call, as the states of an RNN and seeds, goes on.
+
+    ``carried`` has the variables that are known to change. Where a call changes others they are added, and a
+    ``StateChangeError`` is raised before anything is kept. They are few, and the rest only read, so that threads may predict
+    at once. None: all that aren't trained may change.
+    """
     trainable, other, _, _ = state_of(model)
-    variables = [*trainable, *other]
+    variables = dict.fromkeys(other) if carried is None else dict(carried)
+    constants = [v for v in (*trainable, *other) if v not in variables]
 
-    def step(values: list[Any], constants: list[Any], batch: list[Any]) -> tuple[list[Any], Any]:
+    def step(values: list[Any], given: list[Any], batch: list[Any]) -> tuple[list[Any], Any]:
         x, _, _ = layout.unflatten(batch)
-        with StatelessScope.over(variables, constants, collect_losses=True):
-            return [], model(x, training=False)
+        with StatelessScope.over([*variables, *constants], [*values, *given], collect_losses=True) as scope:
+            outputs = model(x, training=False)
+        found = [v for v, old in zip(constants, given) if scope.values[v] is not old]
+        if carried is not None and found:
+            carried.update(dict.fromkeys(found))
+            raise StateChangeError
+        return scope.current(variables), outputs
 
-    return step, [], variables
+    return step, list(variables), constants
 
 
 def rows_in(x: Any) -> Any:

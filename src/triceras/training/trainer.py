@@ -296,7 +296,7 @@ class Trainer:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
             return output if kind == "predict" else self.get_metrics_result()
-        groups = self._state_groups(kind)
+        groups = steps.groups_of(self, kind)
         known = {
             v: x for group, values in zip(groups, state[0], strict=True) for v, x in zip(group, values, strict=True)
         }
@@ -308,13 +308,6 @@ class Trainer:
             return output, new_state
         with steps.StatelessScope.over(known, known.values()):
             return self.get_metrics_result(), new_state
-
-    def _state_groups(self, kind: str) -> list[list[Any]]:
-        trainable, other = self.trainable_variables, self.non_trainable_variables  # type: ignore[attr-defined]
-        if kind == "predict":
-            return [trainable, other]
-        optimizer = [list(self.optimizer.variables)] if kind == "train" else []
-        return [trainable, other, *optimizer, self.metrics_variables]
 
     # ---- preparation ------------------------------------------------------------------------------------------------
 
@@ -629,16 +622,10 @@ class Trainer:
             self.optimizer.build(steps.trained_variables(self))
 
     def make_train_function(self, force: bool = False) -> None:
-        """Forget the compiled training step, so that the next one is made anew."""
+        """Forget the compiled steps, so that the next ones are made anew."""
         self._runners = Runners()
 
-    def make_test_function(self, force: bool = False) -> None:
-        """Forget the compiled evaluation step."""
-        self._runners = Runners()
-
-    def make_predict_function(self, force: bool = False) -> None:
-        """Forget the compiled prediction step."""
-        self._runners = Runners()
+    make_test_function = make_predict_function = make_train_function
 
 
 def _takes_training(model: Any) -> bool:

@@ -8,6 +8,7 @@ in between: no modules, no autograd bookkeeping. It refuses steps that look at t
 from __future__ import annotations
 
 import collections
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,8 @@ _IDENTITIES = (torch.ops.aten.detach.default, torch.ops.aten.alias.default, torc
 
 #: Steps of one signature that run eagerly before it is captured: recording a step takes as long as hundreds of small ones.
 EAGER_STEPS = 3
+#: The tracer changes torch's functions while it runs, so that threads record one after the other.
+_CAPTURING = threading.RLock()
 
 
 class TorchLoop(StepLoop):
@@ -75,7 +78,8 @@ class TorchLoop(StepLoop):
             self._seen[key] += 1
             if self._seen[key] <= EAGER_STEPS:
                 return self._write_back
-            graph = self._graphs[key] = self._captured(values, constants, batch)
+            with _CAPTURING:
+                graph = self._graphs[key] = self._graphs.get(key) or self._captured(values, constants, batch)
         return graph
 
     def _captured(self, values: list[Any], constants: list[Any], batch: list[Any]) -> Callable[..., Any]:
@@ -92,10 +96,7 @@ class TorchLoop(StepLoop):
             module = make_fx(step)(copies, constants, batch)
         except Exception as error:  # noqa: BLE001 - whatever stops the tracer, the step still runs eagerly
             self.fallback = why(error)
-            warnings.warn(
-                f"The step can't be captured as one graph and runs eagerly: {self.fallback}",
-                stacklevel=2,
-            )
+            warnings.warn(f"The step can't be captured as one graph and runs eagerly: {self.fallback}", stacklevel=2)
             self._capture = False
             return self._write_back
         finally:
