@@ -150,7 +150,7 @@ def test_a_last_axis_of_one_more_or_less(backend: Backend, declared: tuple[int],
 
 def test_inputs_of_other_names(backend: Backend) -> None:
     model = triceras.Sequential([triceras.Input((3,), name="given"), layers.Dense(2)])
-    with pytest.raises(ValueError, match=r"misses the input 'given'. Received inputs named \['other'\]"):
+    with pytest.raises(ValueError, match=r"misses the inputs \['given'\]. Received inputs named \['other'\]"):
         model({"other": X})
 
 

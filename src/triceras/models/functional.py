@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from triceras import ops, tree
@@ -107,13 +108,8 @@ class Functional(Function, Model):
         """
         if isinstance(inputs, dict):
             is_named = isinstance(self._inputs_struct, dict)
-            keys = self._inputs_struct if is_named else self.input_names
-            missing = sorted({*keys} - inputs.keys())
-            if missing:
-                raise ValueError(
-                    f"Model {self.name!r} misses the inputs {missing}. Received inputs named {sorted(inputs)}."
-                )
-            leaves = tree.flatten({key: inputs[key] for key in keys} if is_named else [inputs[key] for key in keys])
+            found = by_name(self, inputs, self._inputs_struct if is_named else self.input_names)
+            leaves = tree.flatten(found if is_named else list(found.values()))
         else:
             leaves = tree.flatten(inputs)
         if len(leaves) != len(self._inputs):
@@ -146,6 +142,14 @@ class Functional(Function, Model):
 
     def get_build_config(self) -> dict[str, Any] | None:
         return {"input_shape": None}
+
+
+def by_name(model: Any, inputs: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The inputs of those names, in their order; a ValueError names those that are missing."""
+    missing = sorted({*names} - inputs.keys())
+    if missing:
+        raise ValueError(f"Model {model.name!r} misses the inputs {missing}. Received inputs named {sorted(inputs)}.")
+    return {name: inputs[name] for name in names}
 
 
 def of_rank(x: Any, shape: tuple[int | None, ...]) -> Any:

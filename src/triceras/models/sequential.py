@@ -12,7 +12,7 @@ from triceras.graph.symbol import KerasTensor
 from triceras.layers.core.input_layer import InputLayer
 from triceras.layers.inner_call import call_inside
 from triceras.layers.layer import Layer
-from triceras.models.functional import of_rank
+from triceras.models.functional import by_name, of_rank
 from triceras.models.model import Model
 
 
@@ -121,11 +121,7 @@ class Sequential(Model):
     def _matched(self, inputs: Any) -> Any:
         """The input, which may come alone in a list or in a dictionary under its name, of the rank that was declared."""
         if isinstance(inputs, dict):
-            if self.input.name not in inputs:
-                raise ValueError(
-                    f"Model {self.name!r} misses the input {self.input.name!r}. Received inputs named {sorted(inputs)}."
-                )
-            inputs = inputs[self.input.name]
+            inputs = by_name(self, inputs, [self.input.name])[self.input.name]
         elif isinstance(inputs, list | tuple) and len(inputs) == 1:
             inputs = inputs[0]
         return inputs if self._symbols is None or not hasattr(inputs, "shape") else of_rank(inputs, self.input_shape)

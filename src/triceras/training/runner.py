@@ -67,7 +67,7 @@ class PureRunner(Runner):
             return self._call("run", batch)
         except StateChangeError:  # which is known from now on
             self._start()
-            return self._call("run", batch)
+            return self.run(batch)
 
     def run_many(self, data: list[Any], index: Any, start: int, stop: int) -> None:
         self._call("run_many", data, index, start, stop)

@@ -292,9 +292,11 @@ class Trainer:
         step, variables, constants = steps.STEPS[kind](self, layout)
         tensors = layout.flatten(batch)
         if not state:
-            values, output = step([v.value for v in variables], [v.value for v in constants], tensors)
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+            before = [v.value for v in variables]
+            values, output = step(before, [v.value for v in constants], tensors)
+            for variable, old, new in zip(variables, before, values, strict=True):
+                if new is not old:
+                    variable.assign(new)
             return output if kind == "predict" else self.get_metrics_result()
         groups = steps.groups_of(self, kind)
         known = {

@@ -20,8 +20,6 @@ from triceras.backends.torch.kernels import for_inductor
 
 #: Calls that do nothing once autograd is out of the picture.
 _IDENTITIES = (torch.ops.aten.detach.default, torch.ops.aten.alias.default, torch.ops.aten.lift_fresh.default)
-
-
 #: Steps of one signature that run eagerly before it is captured: recording a step takes as long as hundreds of small ones.
 EAGER_STEPS = 3
 #: The tracer changes torch's functions while it runs, so that threads record one after the other.
